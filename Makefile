@@ -1,0 +1,44 @@
+# omnibis: the tasks, one line each. `make demo` and `make test` need nothing done by hand before.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo test lint types schema bench explorer clean
+help: ## show the tasks
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "omnibis needs Python 3.11 or newer: set PYTHON=/path/to/python3"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/core: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable . && touch $@
+
+$(VENV)/dev: $(VENV)/core
+	$(PIP) --editable '.[dev]' && touch $@
+
+demo: $(VENV)/core explorer ## run omnibis with embedded openBIS and OMERO on http://127.0.0.1:$(PORT)
+	$(BIN)/omnibis demo --port $(PORT)
+
+test: $(VENV)/dev lint types ## everything CI runs: lint, types, layers, tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev ## ruff and import-linter
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+
+types: $(VENV)/dev ## mypy, strict
+	$(BIN)/mypy
+
+schema: $(VENV)/core ## write api/schema.graphql from the code
+	$(BIN)/omnibis schema
+
+bench: $(VENV)/dev ## the figures of the README
+	$(BIN)/python -m benchmarks
+
+explorer: ## fetch GraphiQL's prebuilt files through npm, if npm is there
+	@sh api/explorer/fetch.sh
+
+clean: ## remove what the tasks made
+	rm -rf $(VENV) .cache build *.egg-info api/explorer/static api/explorer/node_modules
