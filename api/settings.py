@@ -1,0 +1,215 @@
+"""The one table of settings: name, type, default and meaning of everything an operator can set.
+
+Each setting is an environment variable `OMNIBIS_<NAME>`, a limit `OMNIBIS_LIMITS_<NAME>`. A secret
+may stand in a file instead, named by `OMNIBIS_<NAME>_FILE`. Settings are read once, by
+`load_settings`, called from `api/cli.py`, and frozen; nothing else in the house reads the
+environment. A bad value stops the start with a `SettingsError` that says which and what is allowed,
+and never repeats a secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from api.guard import Limits
+
+PREFIX: Final = "OMNIBIS_"
+SECRETS: Final = frozenset({"token_key", "database_url"})  # a database URL may hold a password
+KEY_BYTES: Final = 32
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message is one line that says which, and what is allowed."""
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set; see each field's description, and README."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    demo: bool = Field(
+        default=False, description="embedded backends, and steward's rights without credentials"
+    )
+    host: str = Field(default="127.0.0.1", min_length=1, description="the address to listen on")
+    port: int = Field(
+        default=8000, ge=0, le=65535, description="the port to listen on; 0 takes a free one"
+    )
+
+    openbis_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s/?#]+",
+        description="where openBIS is: https://host[:port]",
+    )
+    openbis_instance: str = Field(
+        default="openbis",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="openBIS's name in the links",
+    )
+    openbis_concurrency: int = Field(
+        default=8, ge=1, le=256, description="calls to openBIS at one time"
+    )
+    openbis_timeout: float = Field(
+        default=30.0, gt=0, le=600, description="seconds for one openBIS call"
+    )
+
+    omero_host: str | None = Field(
+        default=None, pattern=r"^[^\s/]+$", description="where OMERO's Glacier2 router is"
+    )
+    omero_port: int = Field(
+        default=4064, ge=1, le=65535, description="the port of OMERO's Glacier2 router"
+    )
+    omero_instance: str = Field(
+        default="omero", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="OMERO's name in the links"
+    )
+    omero_concurrency: int = Field(
+        default=8, ge=1, le=256, description="calls to OMERO at one time"
+    )
+    omero_timeout: float = Field(
+        default=30.0, gt=0, le=600, description="seconds for one OMERO call"
+    )
+
+    database_url: SecretStr = Field(
+        default=SecretStr("sqlite+aiosqlite:///omnibis.sqlite"),
+        description="the link store: sqlite+aiosqlite:///file or postgresql+asyncpg://…",
+    )
+    token_key: SecretStr | None = Field(
+        default=None, description="32 random bytes in base64 that bearer tokens are encrypted with"
+    )
+    token_hours: float = Field(
+        default=8.0, gt=0, le=720, description="how long a bearer token is good for"
+    )
+
+    explorer: bool = Field(default=False, description="serve the explorer at /")
+    introspection: bool = Field(default=False, description="answer __schema and __type")
+    suggestions: bool = Field(default=False, description='add "Did you mean …?" to errors')
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="what is logged"
+    )
+    drain_seconds: float = Field(
+        default=20.0, ge=0, le=600, description="how long a stopping server finishes its requests"
+    )
+    limits: Limits = Field(default=Limits(), description="see the table of limits")
+
+    @field_validator("token_key")
+    @classmethod
+    def _key_is_whole(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(decode_key(value)) != KEY_BYTES:
+            raise ValueError(f"must be {KEY_BYTES} bytes in base64")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_known(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("sqlite+aiosqlite://", "postgresql+")):
+            raise ValueError("must start with sqlite+aiosqlite:// or postgresql+asyncpg://")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take arguments only: `load_settings` reads the environment, so that it can be given."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+
+def decode_key(key: SecretStr) -> bytes:
+    """The bytes of a base64 key, in either alphabet, padded or not; empty when it is none."""
+    text = key.get_secret_value().strip().rstrip("=").replace("+", "-").replace("/", "_")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def variables() -> dict[str, tuple[str, ...]]:
+    """Every environment variable with the path of the field that it sets."""
+    table: dict[str, tuple[str, ...]] = {}
+    for name in Settings.model_fields:
+        if name == "limits":
+            for limit in Limits.model_fields:
+                table[f"{PREFIX}LIMITS_{limit.upper()}"] = (name, limit)
+            continue
+        table[PREFIX + name.upper()] = (name,)
+        if name in SECRETS:
+            table[f"{PREFIX}{name.upper()}_FILE"] = (name,)
+    return table
+
+
+def load_settings(environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    """Read the settings from the environment; `given` ones come before it.
+
+    Args:
+        environment: taken instead of the process's own, for tests.
+        given: settings by field name, as the command line gives them.
+
+    Raises:
+        SettingsError: a variable is unknown, set twice, or its value is not allowed.
+    """
+    environment = os.environ if environment is None else environment
+    known = variables()
+    values: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
+    for variable in sorted(environment):
+        if not variable.startswith(PREFIX):
+            continue
+        path = known.get(variable)
+        if path is None:
+            raise SettingsError(_unknown(variable, known))
+        target, name = (limits, path[1]) if len(path) > 1 else (values, path[0])
+        if name in target:
+            raise SettingsError(f"{variable.removesuffix('_FILE')} and {variable} are both set.")
+        text = environment[variable]
+        target[name] = _from_file(variable, text) if variable.endswith("_FILE") else text
+    if limits:
+        values["limits"] = limits
+    try:
+        return Settings(**{**values, **given})
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from None  # its text would repeat the values
+
+
+def _unknown(variable: str, known: Mapping[str, object]) -> str:
+    close = difflib.get_close_matches(variable, known, n=1)
+    advice = f" Did you mean {close[0]}?" if close else ""
+    return f"{variable} is not a setting of omnibis.{advice}"
+
+
+def _from_file(variable: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError, ValueError):
+        raise SettingsError(f"{variable} names a file that cannot be read: {path}") from None
+
+
+def _explain(error: ValidationError) -> str:
+    """One line for all faults: variable, what is wrong, what it is for."""
+    lines = []
+    for fault in error.errors(include_url=False, include_context=False, include_input=True):
+        path = tuple(str(part) for part in fault["loc"])
+        variable = PREFIX + "_".join(path).upper()
+        model = Limits if len(path) > 1 else Settings
+        field = model.model_fields.get(path[-1])
+        shown = "" if path[0] in SECRETS else f" (is {fault['input']!r})"
+        meaning = f": {field.description}" if field else ""
+        lines.append(f"{variable}{meaning}; {_lowered(fault['msg'])}{shown}")
+    return " | ".join(lines)
+
+
+def _lowered(message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
