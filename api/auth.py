@@ -1,0 +1,284 @@
+"""Who: from a request's headers to the viewer's own sessions on both backends.
+
+Three ways in: a bearer token of ours, an encrypted JWE that holds both sessions, so any replica can
+read it and nothing is stored; the backends' own sessions in two headers; and, in the demo only,
+nobody, who then acts as `steward`. Login and logout themselves are mutations (`api/types/`); they
+call `TokenBox.issue_token`. No secret appears in a `repr`, an error or a log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import orjson
+from graphql import GraphQLError
+from joserfc import jwe
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+from pydantic import SecretStr
+
+from backends.errors import BackendError, SessionExpired, Source
+from backends.lane import Call
+from resolvers.context import Viewer
+
+LONGEST_TOKEN: Final = 4096  # characters; ours have some 400
+LONGEST_SESSION: Final = 512
+ALGORITHMS: Final = ("dir", "A256GCM")
+AUDIENCE: Final = "omnibis"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user's sessions, as a bearer token holds them."""
+
+    user: str | None
+    openbis: SecretStr | None = None
+    omero: SecretStr | None = None
+
+    def viewer(self) -> Viewer:
+        """Return the viewer with these sessions; its key tells viewers apart without a secret."""
+        return Viewer(viewer_key(self), self.user, self.openbis, self.omero)
+
+
+def viewer_key(credentials: Credentials) -> str:
+    """A short hash of the sessions, for per-viewer caches and for logs."""
+    digest = hashlib.blake2b(digest_size=12, person=b"omnibis.viewer")
+    for secret in (credentials.openbis, credentials.omero):
+        value = b"" if secret is None else secret.get_secret_value().encode()
+        digest.update(len(value).to_bytes(4, "big") + value)
+    return digest.hexdigest()
+
+
+class TokenBox:
+    """Issues and reads bearer tokens.
+
+    Args:
+        keys: 32 bytes each; the first encrypts, all decrypt, so that a key can be replaced.
+        hours: how long a token is good for.
+    """
+
+    def __init__(self, keys: tuple[bytes, ...], *, hours: float = 8.0) -> None:
+        self._keys = tuple(OctKey.import_key(key) for key in keys)
+        self._seconds = hours * 3600
+
+    def __repr__(self) -> str:
+        return f"TokenBox({len(self._keys)} keys)"
+
+    def issue_token(self, credentials: Credentials, *, now: float | None = None) -> str:
+        """Encrypt credentials into a bearer token that expires by itself."""
+        issued = time.time() if now is None else now
+        claims = {
+            "aud": AUDIENCE,
+            "exp": int(issued + self._seconds),
+            "sub": credentials.user,
+            "openbis": _reveal(credentials.openbis),
+            "omero": _reveal(credentials.omero),
+        }
+        header = {"alg": "dir", "enc": "A256GCM"}
+        return jwe.encrypt_compact(header, orjson.dumps(claims), self._keys[0], list(ALGORITHMS))
+
+    def read_token(self, token: str, *, now: float | None = None) -> Credentials:
+        """Decrypt a bearer token.
+
+        Raises:
+            GraphQLError: UNAUTHENTICATED when it is not one of ours, SESSION_EXPIRED when it is
+                but its time is over.
+        """
+        claims = self._open(token)
+        if claims.get("exp", 0) <= (time.time() if now is None else now):
+            raise refusal("The bearer token has expired; log in again.", "SESSION_EXPIRED")
+        return Credentials(
+            user=claims.get("sub"),
+            openbis=_hide(claims.get("openbis")),
+            omero=_hide(claims.get("omero")),
+        )
+
+    def _open(self, token: str) -> dict[str, Any]:
+        if len(token) <= LONGEST_TOKEN and _is_canonical(token):
+            for key in self._keys:
+                try:
+                    plaintext = jwe.decrypt_compact(token, key, list(ALGORITHMS)).plaintext
+                    claims = orjson.loads(plaintext or b"null")
+                # joserfc lets ValueErrors of its decoders pass when a token is no JWE at all.
+                except (JoseError, ValueError, KeyError, TypeError):
+                    continue
+                if isinstance(claims, dict) and claims.get("aud") == AUDIENCE:
+                    return claims
+        raise refusal("The bearer token is not one of this server; log in again.")
+
+
+class ViewerSource(Protocol):
+    """Whoever can say which viewer a request without credentials acts as."""
+
+    async def viewer(self, call: Call) -> Viewer:
+        """Return the viewer."""
+        ...
+
+    def forget(self, source: Source) -> None:
+        """Drop the session on one source because it has expired."""
+        ...
+
+
+class Nobody:
+    """Outside of the demo, a request without credentials has no sessions."""
+
+    async def viewer(self, call: Call) -> Viewer:
+        """Return a viewer without sessions: fields that need one say UNAUTHENTICATED."""
+        del call
+        return Viewer("anonymous")
+
+    def forget(self, source: Source) -> None:
+        """Do nothing: there is nothing to forget."""
+
+
+class Login(Protocol):
+    """The part of a backend's client that gives out sessions."""
+
+    async def login(self, user: str, password: SecretStr, call: Call) -> SecretStr:
+        """Return a new session."""
+        ...
+
+
+@dataclass(slots=True)
+class AnonymousViewer:
+    """In the demo, a request without credentials acts as one fixed user.
+
+    It logs in when first needed, once per backend, and again after `forget`. A backend that is
+    down gets no session; its calls then fail for the true reason, that it is down.
+    """
+
+    user: str
+    password: SecretStr
+    logins: Mapping[Source, Login]
+    _sessions: dict[Source, SecretStr] = field(default_factory=dict, repr=False)
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+
+    async def viewer(self, call: Call) -> Viewer:
+        """Return the viewer, logged in wherever that is possible now.
+
+        Its calls are not the request's: they get a meter of their own.
+        """
+        if len(self._sessions) < len(self.logins):
+            own = Call(deadline=call.deadline)
+            async with self._lock:
+                await asyncio.gather(*(self._sign_in(source, own) for source in self.logins))
+        return Viewer(
+            key=f"demo-{self.user}",
+            user=self.user,
+            openbis=self._sessions.get(Source.OPENBIS, _NOT_YET),
+            omero=self._sessions.get(Source.OMERO, _NOT_YET),
+        )
+
+    def forget(self, source: Source) -> None:
+        """Drop the session on one source; the next request logs in again."""
+        self._sessions.pop(source, None)
+
+    async def _sign_in(self, source: Source, call: Call) -> None:
+        if source in self._sessions:
+            return
+        try:
+            self._sessions[source] = await self.logins[source].login(self.user, self.password, call)
+        except BackendError:
+            return  # the field that needs this source will say why
+
+
+# Any session, so that a query reaches the dead backend's lane and gets its typed error.
+_NOT_YET: Final = SecretStr("no-session-yet")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Turns a request's headers into its viewer.
+
+    Args:
+        tokens: reads bearer tokens.
+        nobody: says who a request without credentials is.
+    """
+
+    tokens: TokenBox
+    nobody: ViewerSource = field(default_factory=Nobody)
+
+    async def viewer(self, headers: Mapping[str, str], call: Call) -> Viewer:
+        """Return the viewer of a request.
+
+        Raises:
+            GraphQLError: credentials were sent, but cannot be used.
+        """
+        credentials = self._credentials(headers)
+        return await self.nobody.viewer(call) if credentials is None else credentials.viewer()
+
+    def renew(self, viewer: Viewer, failures: Mapping[Source, BackendError]) -> bool:
+        """Whether sessions of ours, not the client's, had expired, so that asking again helps."""
+        if not viewer.key.startswith("demo-"):
+            return False
+        expired = [
+            source for source, error in failures.items() if isinstance(error, SessionExpired)
+        ]
+        for source in expired:
+            self.nobody.forget(source)
+        return bool(expired)
+
+    def _credentials(self, headers: Mapping[str, str]) -> Credentials | None:
+        authorization = headers.get("authorization")
+        openbis = _session(headers, "x-openbis-token")
+        omero = _session(headers, "x-omero-session")
+        if authorization is not None:
+            if openbis or omero:
+                raise refusal(
+                    "Send either `Authorization: Bearer`, or `X-openBIS-Token` and "
+                    "`X-OMERO-Session`, not both."
+                )
+            scheme, _, token = authorization.strip().partition(" ")
+            if scheme.lower() != "bearer" or not token.strip():
+                raise refusal("Send `Authorization: Bearer` with the token that `login` gave you.")
+            return self.tokens.read_token(token.strip())
+        return Credentials(None, openbis, omero) if openbis or omero else None
+
+
+def refusal(message: str, code: str = "UNAUTHENTICATED") -> GraphQLError:
+    """Make the error for credentials that cannot be used."""
+    return GraphQLError(message, extensions={"code": code, "retryable": False})
+
+
+def _session(headers: Mapping[str, str], name: str) -> SecretStr | None:
+    value = headers.get(name)
+    if value is None:
+        return None
+    if not value or len(value) > LONGEST_SESSION or not value.isascii() or not value.isprintable():
+        raise refusal(f"The header {name} does not hold a session.")
+    return SecretStr(value)
+
+
+def _is_canonical(token: str) -> bool:
+    """Whether each part ends in bits that mean something.
+
+    The last character of unpadded base64 has bits that decoding drops; a token that differs only
+    there would be read as the same. We issue one spelling and accept one spelling.
+    """
+    parts = token.split(".")
+    return len(parts) == 5 and all(map(_is_canonical_part, parts))  # noqa: PLR2004 - compact JWE
+
+
+def _is_canonical_part(part: str) -> bool:
+    left_over = len(part) % 4
+    if left_over == 0:
+        return True
+    dropped = {2: 4, 3: 2}.get(left_over)
+    index = _BASE64URL.find(part[-1])
+    return dropped is not None and index >= 0 and index % (1 << dropped) == 0
+
+
+_BASE64URL: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+def _reveal(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
+
+
+def _hide(value: object) -> SecretStr | None:
+    return SecretStr(value) if isinstance(value, str) else None

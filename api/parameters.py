@@ -1,0 +1,202 @@
+"""From an HTTP request to the parameters of a GraphQL request, or the reason why not.
+
+What the GraphQL-over-HTTP specification says about requests lives here: media types, methods,
+encodings, the shape of the parameters; and the first limit, bytes, held while the body streams in.
+`api/http.py` calls it and answers a `Refused` with its status.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from graphql import GraphQLError
+from starlette.requests import Request
+
+from api.guard import Limits, limit_error, variable_errors
+
+RESPONSE_JSON: Final = "application/graphql-response+json"
+PLAIN_JSON: Final = "application/json"
+
+
+class Refused(Exception):  # noqa: N818 - the name is the state, as a reader says it
+    """A request that cannot be taken as a GraphQL request.
+
+    Args:
+        status: the HTTP status.
+        error: what is told to the client; has its code.
+        headers: further response headers.
+    """
+
+    def __init__(
+        self, status: int, error: GraphQLError, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(error.message)
+        self.status = status
+        self.error = error
+        self.headers = headers or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What a GraphQL request asks."""
+
+    query: str
+    operation_name: str | None
+    variables: dict[str, Any] | None
+    reads_only: bool  # it came by GET
+
+
+def malformed(message: str, status: int = 400, **headers: str) -> Refused:
+    """Refuse a request with advice."""
+    error = GraphQLError(message, extensions={"code": "BAD_USER_INPUT", "retryable": False})
+    return Refused(
+        status, error, {name.replace("_", "-"): value for name, value in headers.items()}
+    )
+
+
+def negotiate(accept: str | None) -> str:
+    """Choose the response's media type from an Accept header.
+
+    `application/json` is what a client gets that does not care, as the specification has it for
+    clients that know no better.
+
+    Raises:
+        Refused: the client accepts neither of the two.
+    """
+    if accept is None or not accept.strip():
+        return PLAIN_JSON
+    weights = {RESPONSE_JSON: _Weight(), PLAIN_JSON: _Weight()}
+    for position, part in enumerate(accept.split(",")):
+        media, *options = (piece.strip().lower() for piece in part.split(";"))
+        charset = next((o[8:].strip('" ') for o in options if o.startswith("charset=")), "utf-8")
+        if charset not in {"utf-8", "utf8"}:
+            continue
+        for offered, weight in weights.items():
+            precision = _precision(media, offered)
+            if precision > weight.precision:
+                weights[offered] = _Weight(precision, _quality(options), -position)
+    chosen = max(weights, key=lambda media: (*weights[media].order(), media == PLAIN_JSON))
+    if weights[chosen].quality <= 0:
+        raise malformed(f"Accept {RESPONSE_JSON} or {PLAIN_JSON}: there is nothing else here.", 406)
+    return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class _Weight:
+    precision: int = 0
+    quality: float = 0.0
+    position: int = 0
+
+    def order(self) -> tuple[float, int, int]:
+        return (self.quality, self.precision, self.position)
+
+
+def _precision(media: str, offered: str) -> int:
+    """How precisely a media range names a media type: 0 for not at all, 3 for exactly."""
+    return {offered: 3, "application/*": 2, "*/*": 1}.get(media, 0)
+
+
+def _quality(options: list[str]) -> float:
+    text = next((option[2:] for option in options if option.startswith("q=")), "1")
+    try:
+        return min(max(float(text), 0.0), 1.0)
+    except ValueError:
+        return 0.0
+
+
+async def read_parameters(request: Request, limits: Limits) -> Parameters:
+    """Read the parameters of a GraphQL request.
+
+    Raises:
+        Refused: it is not one; the error says what is wrong with it.
+    """
+    match request.method:
+        case "POST":
+            return _checked(await _body(request, limits), limits, reads_only=False)
+        case "GET":
+            return _checked(_query_string(request, limits), limits, reads_only=True)
+        case method:
+            raise malformed(f"{method} is not understood here; use POST.", 405, Allow="GET, POST")
+
+
+def _query_string(request: Request, limits: Limits) -> dict[str, Any]:
+    raw: bytes = request.scope["query_string"]
+    if len(raw) > limits.request_bytes:
+        raise Refused(414, limit_error("bytes", limits.request_bytes))
+    given: dict[str, Any] = {}
+    for name, value in request.query_params.multi_items():
+        if name in given:
+            raise malformed(f"The parameter `{name}` is given more than once.")
+        given[name] = value
+    for name in ("variables", "extensions"):
+        if given.get(name):
+            given[name] = _json(given[name].encode("utf-8", "surrogatepass"), f"`{name}`")
+        elif name in given:
+            del given[name]
+    given["operationName"] = given.get("operationName") or None
+    return given
+
+
+async def _body(request: Request, limits: Limits) -> Any:
+    media, *options = (
+        part.strip().lower() for part in request.headers.get("content-type", "").split(";")
+    )
+    if media != PLAIN_JSON:
+        raise malformed(f"Send the request as {PLAIN_JSON}; state it in Content-Type.", 415)
+    charset = next((o[8:].strip('" ') for o in options if o.startswith("charset=")), "utf-8")
+    if charset not in {"utf-8", "utf8"}:
+        raise malformed("Send the request in UTF-8.", 415)
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise malformed(
+            "Send the request without Content-Encoding.", 415, Accept_Encoding="identity"
+        )
+    too_large = Refused(413, limit_error("bytes", limits.request_bytes), {"Connection": "close"})
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limits.request_bytes:
+        raise too_large
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limits.request_bytes:
+            raise too_large
+    return _json(bytes(body), "The request's body")
+
+
+def _json(raw: bytes, what: str) -> Any:
+    if not raw:
+        raise malformed(f'{what} is empty; send JSON such as {{"query": "{{ __typename }}"}}.')
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        raise malformed(
+            f"{what} is not valid UTF-8 at byte {error.start}; encode it as UTF-8."
+        ) from None
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise malformed(
+            f"{what} is not valid JSON at line {error.lineno}, column {error.colno}."
+        ) from None
+
+
+def _checked(given: Any, limits: Limits, *, reads_only: bool) -> Parameters:
+    if isinstance(given, list):
+        raise malformed("Batches are not taken; send one request for each operation.")
+    if not isinstance(given, dict):
+        raise malformed('Send a JSON object with `query`, such as {"query": "{ __typename }"}.')
+    query = given.get("query")
+    if not isinstance(query, str) or not query.strip():
+        raise malformed("`query` is missing or is not a text; put the GraphQL document there.")
+    operation_name = given.get("operationName")
+    if not isinstance(operation_name, str | None):
+        raise malformed("`operationName` must be a text or null.")
+    for name in ("variables", "extensions"):
+        if not isinstance(given.get(name), dict | None):
+            raise malformed(f"`{name}` must be an object or null.")
+    variables = given.get("variables")
+    if variables:
+        for error in variable_errors(variables, limits):
+            raise Refused(400, error)
+    return Parameters(query, operation_name, variables, reads_only)
