@@ -78,8 +78,8 @@ class Settings(BaseSettings):
     )
 
     database_url: SecretStr = Field(
-        default=SecretStr("sqlite+aiosqlite:///omnibis.sqlite"),
-        description="the link store: sqlite+aiosqlite:///file or postgresql+asyncpg://…",
+        default=SecretStr("sqlite:///omnibis.sqlite"),
+        description="the link store: sqlite:///file, sqlite:// (temporary) or postgresql://…",
     )
     token_key: SecretStr | None = Field(
         default=None, description="32 random bytes in base64 that bearer tokens are encrypted with"
@@ -109,8 +109,8 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _database_is_known(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith(("sqlite+aiosqlite://", "postgresql+")):
-            raise ValueError("must start with sqlite+aiosqlite:// or postgresql+asyncpg://")
+        if not value.get_secret_value().startswith(("sqlite://", "postgresql://")):
+            raise ValueError("must start with sqlite:// or postgresql://")
         return value
 
     @classmethod

@@ -1,0 +1,125 @@
+"""Runs an application on a port until it is told to stop: the only place that knows uvicorn.
+
+The port is taken before anything else happens, so that a taken one is told in a sentence. At
+SIGTERM or SIGINT the server drains: it finishes what it has begun, refuses the rest, closes
+everything and returns normally; a second signal ends it at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from api.observe import Drain
+
+BACKLOG: Final = 512
+KEEP_ALIVE: Final = 30  # seconds
+
+
+class ServerError(Exception):
+    """The server cannot start; the message says what to do."""
+
+
+def take_port(host: str, port: int) -> socket.socket:
+    """Open the listening socket.
+
+    Raises:
+        ServerError: the port is taken, not allowed, or the host is not this machine's.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError:
+        raise ServerError(f"{host} is not an address; use 127.0.0.1 or 0.0.0.0.") from None
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise ServerError(_why_not(error, host, port)) from None
+    return listener
+
+
+def _why_not(error: OSError, host: str, port: int) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return (
+                f"Port {port} on {host} is taken, perhaps by another omnibis. "
+                f"Stop that one, or choose a port: --port {port + 1 if port < 65535 else 8000}."  # noqa: PLR2004
+            )
+        case errno.EACCES:
+            return f"Port {port} may not be opened by this user; choose one from 1024 on."
+        case errno.EADDRNOTAVAIL:
+            return f"{host} is not an address of this machine; use 127.0.0.1 or 0.0.0.0."
+        case _:
+            return f"Port {port} on {host} cannot be opened; choose another with --port."
+
+
+def address_of(listener: socket.socket) -> str:
+    """Return the address under which the server is reached, as one types it."""
+    host, port = listener.getsockname()[:2]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - shown, not bound
+    return f"http://{shown}:{port}"
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that drains, and tells when it has started."""
+
+    def __init__(
+        self, config: uvicorn.Config, drain: Drain, on_started: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._drain = drain
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain at the first signal, leave at the second; neither is an error of ours."""
+        del sig, frame
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        self._drain.draining = True
+
+
+def run(
+    app: ASGIApp,
+    listener: socket.socket,
+    *,
+    drain: Drain,
+    drain_seconds: float,
+    on_started: Callable[[], None],
+) -> None:
+    """Serve until a signal comes.
+
+    Args:
+        app: the application; its lifespan opens and closes what it needs.
+        listener: an open socket, from `take_port`.
+        drain: told when the server is stopping.
+        drain_seconds: how long begun requests may take to finish.
+        on_started: called once requests are taken.
+    """
+    config = uvicorn.Config(
+        app,
+        lifespan="on",
+        log_config=None,
+        access_log=False,  # `api/observe.py` writes the one line per request
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=max(1, round(drain_seconds)),
+    )
+    server = _Server(config, drain, on_started)
+    server.run(sockets=[listener])
