@@ -1,0 +1,154 @@
+"""The few places where SQLite and PostgreSQL differ, side by side.
+
+How a transaction begins, how thousands of ids travel in one statement, how a connection is set up,
+and how the name of a violated rule is read from the driver's error. `database.py` and `store.py`
+call this; nothing else may ask for the dialect (the migrations, which are frozen, do it by
+themselves).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from enum import StrEnum
+from typing import Any
+
+import orjson
+from sqlalchemy import (
+    ARRAY,
+    URL,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    String,
+    any_,
+    bindparam,
+    event,
+    func,
+    make_url,
+    select,
+)
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from link_store.errors import StoreUnavailable
+from link_store.models import BigId
+
+LINK_WRITERS = 7236837419  # the advisory lock that the migrations' trigger takes, too
+
+
+class Begin(StrEnum):
+    """How a transaction begins: one statement only, several that see one state, or writing."""
+
+    READ = "READ"
+    SNAPSHOT = "SNAPSHOT"
+    WRITE = "WRITE"
+
+
+# A writer on SQLite takes the lock at once, for a reader that turns writer cannot wait for it.
+_BEGIN: dict[str, dict[str, str]] = {
+    "sqlite": {Begin.SNAPSHOT: "BEGIN", Begin.WRITE: "BEGIN IMMEDIATE"},
+    "postgresql": {
+        Begin.SNAPSHOT: "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        Begin.WRITE: f"SELECT pg_advisory_xact_lock({LINK_WRITERS})",
+    },
+}
+_DRIVERS = {
+    "sqlite": ("sqlite+aiosqlite", "sqlite+pysqlite"),
+    "postgresql": ("postgresql+psycopg", "postgresql+psycopg"),
+    "postgres": ("postgresql+psycopg", "postgresql+psycopg"),
+}
+# SQLite names the columns of a violated index, not the index.
+_SQLITE_UNIQUE = {
+    f"{table}.{instance}, {table}.{column}": f"uq_{table}_live_{end}"
+    for table in ("project_link", "sample_link")
+    for end, instance, column in (
+        ("openbis", "openbis_instance", "openbis_perm_id"),
+        ("omero", "omero_instance", "omero_id"),
+    )
+}
+
+
+def urls(text: str) -> tuple[URL, URL]:
+    """Read a database URL; the first of the pair is for the async engine, the second for the sync.
+
+    Raises:
+        StoreUnavailable: when it is neither of SQLite nor of PostgreSQL.
+    """
+    wanted = "the link database is given as sqlite:///file or postgresql://user@host/name"
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise StoreUnavailable(wanted) from None
+    drivers = _DRIVERS.get(url.get_backend_name())
+    if drivers is None:
+        raise StoreUnavailable(wanted)
+    return url.set(drivername=drivers[0]), url.set(drivername=drivers[1])
+
+
+def in_memory(url: URL) -> bool:
+    """Tell whether a SQLite URL names no file."""
+    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
+
+
+def prepare(engine: Engine, busy_timeout: float) -> None:
+    """Set up each new connection, and let transactions begin as `Begin` says."""
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def connected(connection: Any, _record: Any) -> None:
+            connection.isolation_level = None  # the driver begins nothing by itself
+            cursor = connection.cursor()
+            # the time to wait comes first: the next line may have to wait already
+            cursor.execute(f"PRAGMA busy_timeout = {int(busy_timeout * 1000)}")
+            cursor.execute("PRAGMA journal_mode = WAL")
+            cursor.execute("PRAGMA synchronous = NORMAL")
+            cursor.execute("PRAGMA foreign_keys = ON")
+            cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        how = connection.get_execution_options().get("link_begin", Begin.READ)
+        statement = _BEGIN[connection.dialect.name].get(how)
+        if statement is not None:
+            connection.exec_driver_sql(statement)
+
+
+def among(column: ColumnElement[Any], dialect: str) -> ColumnElement[bool]:
+    """Compare a column with the parameter `ids`, a whole set that travels as one value."""
+    if dialect == "sqlite":
+        values = func.json_each(bindparam("ids", type_=String())).table_valued("value")
+        return column.in_(select(values.c.value))
+    items: ARRAY[Any] = ARRAY(BigInteger() if isinstance(column.type, BigId) else String())
+    return column == any_(bindparam("ids", type_=items))
+
+
+def ids_value(ids: Collection[str] | Collection[int], dialect: str) -> Any:
+    """Pack the value of the parameter `ids` for `among`."""
+    unique = list(dict.fromkeys(ids))
+    return orjson.dumps(unique).decode() if dialect == "sqlite" else unique
+
+
+def violated(error: DBAPIError) -> str | None:
+    """Name the constraint, index or trigger that refused a write, or `None` if none did."""
+    diagnostics = getattr(error.orig, "diag", None)
+    if diagnostics is not None:
+        name: str | None = diagnostics.constraint_name
+        return name
+    message = str(error.orig)
+    if message.startswith("UNIQUE constraint failed: "):
+        columns = message.removeprefix("UNIQUE constraint failed: ")
+        return _SQLITE_UNIQUE.get(columns, columns)
+    if message.startswith("CHECK constraint failed: "):
+        return message.removeprefix("CHECK constraint failed: ")
+    if message.startswith("FOREIGN KEY constraint failed"):
+        return "foreign_key"
+    return message if re.fullmatch(r"[a-z]+(_[a-z]+)+", message) else None
+
+
+def lacks_tables(error: DBAPIError) -> bool:
+    """Tell whether a statement failed for a table or column that is not there."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return state in ("42P01", "42703")
+    return str(error.orig).startswith(("no such table", "no such column"))

@@ -1,0 +1,221 @@
+"""The tables of the link database, as SQLModel classes.
+
+What is written here and what the migrations build must be the same (a test compares them), so a
+change here goes with a new file in `migrations/versions`. The triggers that keep history
+append-only and revisions in step stand in the migration: no model can express them. Only this
+package and the migrations' `env.py` import this; rows never leave it, see `records.py`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeEngine
+from sqlmodel import Field, SQLModel
+
+NAMING = {
+    "pk": "pk_%(table_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(referred_table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+}
+LIVE = text("state <> 'RETIRED'")
+
+
+class BigId(TypeDecorator[int]):
+    """A 64-bit number; SQLite counts rows up by itself only when the column says INTEGER."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[int]:
+        """Choose the column type of the dialect."""
+        return dialect.type_descriptor(Integer() if dialect.name == "sqlite" else BigInteger())
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment in UTC; SQLite keeps no zone, so it is taken off and put back here."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Bring a moment to UTC; one without a zone is a mistake of ours."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Say that a stored moment is UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+class LinkTable(SQLModel):
+    """The base of all tables: metadata of their own, with named constraints."""
+
+    metadata: ClassVar[MetaData] = MetaData(naming_convention=NAMING)
+
+
+def _link_rules(table: str) -> tuple[Any, ...]:
+    """What holds for both kinds of link: whole values, and one live link per end."""
+    return (
+        CheckConstraint("state in ('RESERVED', 'ACTIVE', 'BROKEN', 'RETIRED')", "state"),
+        CheckConstraint("length(trim(openbis_instance)) > 0", "openbis_instance"),
+        CheckConstraint("length(trim(openbis_perm_id)) > 0", "openbis_perm_id"),
+        CheckConstraint("length(trim(omero_instance)) > 0", "omero_instance"),
+        # the cast: SQLite would let a text or a fraction pass for a number
+        CheckConstraint("omero_id > 0 and omero_id = cast(omero_id as bigint)", "omero_id"),
+        CheckConstraint("length(trim(evidence)) > 0", "evidence"),
+        CheckConstraint("length(trim(author)) > 0", "author"),
+        CheckConstraint("revision > 0", "revision"),
+        Index(
+            f"uq_{table}_live_openbis",
+            "openbis_instance",
+            "openbis_perm_id",
+            unique=True,
+            sqlite_where=LIVE,
+            postgresql_where=LIVE,
+        ),
+        Index(
+            f"uq_{table}_live_omero",
+            "omero_instance",
+            "omero_id",
+            unique=True,
+            sqlite_where=LIVE,
+            postgresql_where=LIVE,
+        ),
+        Index(f"ix_{table}_state", "state", "id"),
+    )
+
+
+class LinkColumns(LinkTable):
+    """The columns that both kinds of link have."""
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
+    openbis_instance: str
+    openbis_perm_id: str
+    omero_instance: str
+    omero_id: int = Field(sa_type=BigId)
+    state: str
+    evidence: str
+    revision: int
+    author: str
+    created_at: datetime = Field(sa_type=UtcTime)
+    updated_at: datetime = Field(sa_type=UtcTime)
+
+
+class ProjectLink(LinkColumns, table=True):
+    """One openBIS project ↔ one OMERO project."""
+
+    __tablename__ = "project_link"
+    __table_args__ = (
+        *_link_rules("project_link"),
+        # what a sample link points at, so that it cannot stand below another project's link
+        UniqueConstraint(
+            "id",
+            "openbis_perm_id",
+            "openbis_instance",
+            "omero_instance",
+            name="uq_project_link_identity",
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class SampleLink(LinkColumns, table=True):
+    """One openBIS sample ↔ one OMERO dataset, below the link of the sample's own project."""
+
+    __tablename__ = "sample_link"
+    __table_args__ = (
+        *_link_rules("sample_link"),
+        ForeignKeyConstraint(
+            ["project_link_id", "project_perm_id", "openbis_instance", "omero_instance"],
+            [
+                "project_link.id",
+                "project_link.openbis_perm_id",
+                "project_link.openbis_instance",
+                "project_link.omero_instance",
+            ],
+        ),
+        Index("ix_sample_link_project_link", "project_link_id", "state"),
+        Index("ix_sample_link_project", "openbis_instance", "project_perm_id", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    project_link_id: int = Field(sa_type=BigId)
+    project_perm_id: str
+
+
+class LinkEvent(LinkTable, table=True):
+    """One entry of the append-only history; the greatest id is the revision of all links."""
+
+    __tablename__ = "link_event"
+    __table_args__ = (
+        CheckConstraint("(project_link_id is null) <> (sample_link_id is null)", "one_link"),
+        CheckConstraint("length(trim(change)) > 0", "change"),
+        CheckConstraint("length(trim(author)) > 0", "author"),
+        # each revision of a link is told once; these are the indexes of the history, too
+        UniqueConstraint("project_link_id", "revision"),
+        UniqueConstraint("sample_link_id", "revision"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
+    project_link_id: int | None = Field(default=None, sa_type=BigId, foreign_key="project_link.id")
+    sample_link_id: int | None = Field(default=None, sa_type=BigId, foreign_key="sample_link.id")
+    change: str
+    old_state: str | None = None
+    new_state: str
+    revision: int
+    author: str
+    at: datetime = Field(sa_type=UtcTime)
+    details: str
+
+
+class CohortSnapshot(LinkTable, table=True):
+    """A frozen cohort: what was asked, what came out, and against which state of the systems."""
+
+    __tablename__ = "cohort_snapshot"
+    __table_args__ = (
+        CheckConstraint("length(trim(id)) > 0", "id"),
+        CheckConstraint("length(trim(name)) > 0", "name"),
+        CheckConstraint("length(members_digest) = 64", "members_digest"),
+        CheckConstraint("link_revision >= 0", "link_revision"),
+        CheckConstraint("length(trim(author)) > 0", "author"),
+    )
+
+    id: str = Field(primary_key=True)
+    name: str = Field(index=True)
+    predicate: str  # JSON
+    members_digest: str  # SHA-256 in hexadecimal, over predicate, ids, revision and versions
+    link_revision: int = Field(sa_type=BigId)
+    backend_versions: str  # JSON
+    author: str
+    created_at: datetime = Field(sa_type=UtcTime)
+
+
+PROJECT_LINK: Table = LinkTable.metadata.tables["project_link"]
+SAMPLE_LINK: Table = LinkTable.metadata.tables["sample_link"]
+LINK_EVENT: Table = LinkTable.metadata.tables["link_event"]
+COHORT_SNAPSHOT: Table = LinkTable.metadata.tables["cohort_snapshot"]
