@@ -53,6 +53,8 @@ class Lane:
         timeout: seconds for one attempt, shortened by the request's deadline.
         threshold: consecutive failures that open the breaker.
         recovery: seconds the breaker stays open before one probe is let through.
+        patience: seconds that the source must have had for a time-out to count as its failure, so
+            that callers in a hurry, or a queue here, cannot open the breaker for everybody.
     """
 
     def __init__(
@@ -63,12 +65,14 @@ class Lane:
         timeout: float = 30.0,
         threshold: int = 3,
         recovery: float = 2.0,
+        patience: float = 1.0,
     ) -> None:
         self.source = source
         self._slots = asyncio.Semaphore(concurrency)
         self._timeout = timeout
         self._threshold = threshold
         self._recovery = recovery
+        self._patience = min(patience, timeout)
         self._failures = 0
         self._open_until = 0.0
 
@@ -99,53 +103,69 @@ class Lane:
             TimedOut: the deadline passed while waiting or working.
             BackendError: whatever else the attempt raised.
         """
-        attempts = 2 if safe else 1
-        while True:
-            attempts -= 1
-            self._refuse_if_open()
-            started = time.monotonic()
-            try:
-                result = await self._within_deadline(attempt, call, operation)
-            except Unavailable:
+        try:
+            return await self._attempt(operation, attempt, call)
+        except Unavailable:
+            # The same error may come from this lane's own refusal: then there is nothing to repeat.
+            if not safe or self.is_open or self._remaining(call) <= 0:
+                raise
+        return await self._attempt(operation, attempt, call)
+
+    async def _attempt(self, operation: str, attempt: Callable[[], Awaitable[T]], call: Call) -> T:
+        """One attempt when its turn comes; only one that was made is counted."""
+        remaining = self._remaining(call)
+        self._refuse_if_open()
+        queued = time.monotonic()
+        started: float | None = None
+        try:
+            if remaining <= 0:
+                raise TimeoutError  # noqa: TRY301 - the same end as when the time runs out below
+            async with asyncio.timeout(remaining), self._slots:
+                self._refuse_if_open()  # it may have been found dead while this call queued
+                self._probe()
+                started = time.monotonic()
+                result = await attempt()
+        except TimeoutError as error:
+            if started is not None and time.monotonic() - started >= self._patience:
                 self._fail()
-                if attempts and not self.is_open:
-                    continue
-                raise
-            except TimedOut:
+            raise TimedOut(
+                self.source,
+                f"{_title(self.source)} did not answer {operation} in time; ask for less, "
+                "or again later.",
+            ) from error
+        except Unavailable:
+            if started is not None:
                 self._fail()
-                raise
-            except BackendError:
-                self._succeed()  # it answered: the source is alive
-                raise
-            else:
-                self._succeed()
-                return result
-            finally:
-                call.meter.count(self.source, operation, time.monotonic() - started)
+            raise
+        except TimedOut:
+            self._fail()
+            raise
+        except BackendError:
+            self._succeed()  # it answered: the source is alive
+            raise
+        else:
+            self._succeed()
+            return result
+        finally:
+            if started is not None:
+                call.meter.count(self.source, operation, time.monotonic() - queued)
+
+    def _remaining(self, call: Call) -> float:
+        """Seconds that an attempt may take, its wait included."""
+        if call.deadline is None:
+            return self._timeout
+        return min(self._timeout, call.deadline - time.monotonic())
 
     def _refuse_if_open(self) -> None:
         if self.is_open:
             raise Unavailable(
                 self.source, f"{_title(self.source)} is not reachable; try again soon."
             )
-        if self._failures >= self._threshold:
-            # Half open: this caller probes, the others keep being refused until it returns.
-            self._open_until = time.monotonic() + self._recovery
 
-    async def _within_deadline(
-        self, attempt: Callable[[], Awaitable[T]], call: Call, operation: str
-    ) -> T:
-        remaining = self._timeout
-        if call.deadline is not None:
-            remaining = min(remaining, call.deadline - time.monotonic())
-        try:
-            async with asyncio.timeout(max(remaining, 0.0)), self._slots:
-                return await attempt()
-        except TimeoutError as error:
-            raise TimedOut(
-                self.source,
-                f"{_title(self.source)} did not answer {operation} in time; ask for less or try again.",
-            ) from error
+    def _probe(self) -> None:
+        """When half open, this caller probes; others keep being refused until it returns."""
+        if self._failures >= self._threshold:
+            self._open_until = time.monotonic() + self._recovery
 
     def _fail(self) -> None:
         self._failures += 1

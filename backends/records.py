@@ -104,6 +104,24 @@ class PropertyRecord:
     code: str
     values: tuple[str, ...]
 
+    @property
+    def value(self) -> str | None:
+        """The first value; nearly all properties have just one."""
+        return self.values[0] if self.values else None
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceRecord:
+    """An openBIS space; its permanent id is its code."""
+
+    perm_id: str
+    code: str
+    description: str | None
+    registered_at: datetime | None
+    modified_at: datetime | None
+    registrator: PersonRecord | None = None
+    fetched: frozenset[str] = NOTHING
+
 
 @dataclass(frozen=True, slots=True)
 class ProjectRecord:

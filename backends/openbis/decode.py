@@ -1,0 +1,309 @@
+"""From an answer's JSON to records: references resolved, only what was asked for, each bean once.
+
+openBIS writes an object that occurs again as the bare number of its `@id`. Such a number is
+resolved where the plan expects an object, and nowhere else, since sizes, counts and times are
+numbers too. One bean read under one plan makes one record, so that 390 samples of one experiment
+share a single experiment record. Unknown keys are ignored and missing ones are null.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from backends.openbis.fetch_options import LINKS, Plan
+from backends.openbis.rpc import unusable
+from backends.records import (
+    ContentCopyRecord,
+    ExperimentRecord,
+    Kind,
+    OmicsDatasetRecord,
+    PersonRecord,
+    ProjectRecord,
+    PropertyRecord,
+    SampleRecord,
+    SpaceRecord,
+)
+
+Bean = dict[str, Any]
+
+# Nothing that is read as an object first stands below these; they are the bulk of an answer.
+UNINDEXED = frozenset({"fetchOptions", "properties"})
+LISTS = frozenset({"parents", "children", "omics_datasets"})
+
+
+class Decoder:
+    """Reads one answer; keeps the index of its references and the records made so far."""
+
+    def __init__(self, result: Any) -> None:
+        self._result = result
+        self._index: dict[int, Bean] | None = None
+        self._records: dict[tuple[int, Plan], Any] = {}
+        self._persons: dict[int, PersonRecord] = {}
+        self._times: dict[int, datetime] = {}
+        self._open: set[tuple[int, Plan]] = set()
+
+    # --- references ---------------------------------------------------------------------------
+
+    def bean(self, value: Any) -> Bean:
+        """The object that stands, or is referred to, at a place that must hold one."""
+        if isinstance(value, dict):
+            return value
+        if isinstance(value, int) and not isinstance(value, bool):
+            if self._index is None:
+                self._index = _indexed(self._result)
+            found = self._index.get(value)
+            if found is not None:
+                return found
+        raise unusable("an object is missing")
+
+    def optional(self, value: Any) -> Bean | None:
+        """The object at a place that may be empty."""
+        return None if value is None else self.bean(value)
+
+    def beans(self, value: Any) -> list[Bean]:
+        """The objects of a list; a list that is absent has none."""
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise unusable("a list is missing")
+        return [self.bean(each) for each in value]
+
+    # --- results ------------------------------------------------------------------------------
+
+    def objects(self, result: Any) -> list[Bean]:
+        """The objects of a search result."""
+        return self.beans(self.bean(result).get("objects"))
+
+    def pairs(self, result: Any) -> list[tuple[str, Bean]]:
+        """Asked id and object of a get result, be it a map or a pair of parallel lists."""
+        bean = self.bean(result)
+        if "ids" not in bean and "objects" not in bean:
+            return [
+                (asked, self.bean(value))
+                for asked, value in bean.items()
+                if value is not None and not asked.startswith("@")
+            ]
+        ids, objects = bean.get("ids") or [], bean.get("objects") or []
+        if len(ids) != len(objects):
+            raise unusable("ids and objects differ in number")
+        return [
+            (self._id(asked), self.bean(value))
+            for asked, value in zip(ids, objects, strict=True)
+            if value is not None
+        ]
+
+    def records(self, beans: list[Bean], plan: Plan) -> list[Any]:
+        """One record each."""
+        return [self.record(bean, plan) for bean in beans]
+
+    def record(self, bean: Bean, plan: Plan) -> Any:
+        """The record of a bean as far as the plan goes."""
+        key = (id(bean), plan)
+        known = self._records.get(key)
+        if known is None:
+            self._open.add(key)
+            try:
+                known = self._records[key] = self._make(bean, plan)
+            except RecursionError:
+                raise unusable("its objects are nested too deeply") from None
+            finally:
+                self._open.discard(key)
+        return known
+
+    # --- entities -----------------------------------------------------------------------------
+
+    def _make(self, bean: Bean, plan: Plan) -> Any:
+        shared: dict[str, Any] = {
+            "code": text(bean, "code"),
+            "registered_at": self._time(bean.get("registrationDate")),
+            "modified_at": self._time(bean.get("modificationDate")),
+            "fetched": plan.fetched,
+        }
+        if "registrator" in plan.leaves:
+            shared["registrator"] = self._person(bean.get("registrator"))
+        if "type" in plan.leaves:
+            shared["type_code"] = self._code(bean.get("type"))
+        if "properties" in plan.leaves:
+            shared["properties"] = _properties(bean.get("properties"))
+        for name, target in plan.links.items():
+            value = bean.get(LINKS[plan.kind][name][0])
+            shared[name] = self._many(value, target) if name in LISTS else self._one(value, target)
+        match plan.kind:
+            case Kind.SAMPLE:
+                return self._sample(bean, plan, shared)
+            case Kind.OMICS_DATASET:
+                return self._omics_dataset(bean, plan, shared)
+            case Kind.EXPERIMENT:
+                return ExperimentRecord(
+                    perm_id=self._perm_id(bean), identifier=self._identifier(bean), **shared
+                )
+            case Kind.PROJECT:
+                return self._project(bean, plan, shared)
+            case Kind.SPACE:
+                return SpaceRecord(
+                    perm_id=self._perm_id(bean), description=bean.get("description"), **shared
+                )
+
+    def _sample(self, bean: Bean, plan: Plan, shared: dict[str, Any]) -> SampleRecord:
+        if "project" in plan.links and shared["project"] is None:
+            experiment = shared.get("experiment")
+            shared["project"] = experiment.project if experiment is not None else None
+        if "space" in plan.leaves:
+            shared["space"] = self._code(bean.get("space"))
+        return SampleRecord(
+            perm_id=self._perm_id(bean), identifier=self._identifier(bean), **shared
+        )
+
+    def _project(self, bean: Bean, plan: Plan, shared: dict[str, Any]) -> ProjectRecord:
+        if "space" in plan.leaves:
+            shared["space"] = self._code(bean.get("space"))
+        if "leader" in plan.leaves:
+            shared["leader"] = self._person(bean.get("leader"))
+        return ProjectRecord(
+            perm_id=self._perm_id(bean),
+            identifier=self._identifier(bean),
+            description=bean.get("description"),
+            **shared,
+        )
+
+    def _omics_dataset(self, bean: Bean, plan: Plan, shared: dict[str, Any]) -> OmicsDatasetRecord:
+        physical = (
+            self.optional(bean.get("physicalData")) if "physicalData" in plan.leaves else None
+        )
+        if physical is not None:
+            shared["size"] = physical.get("size")
+            shared["location"] = physical.get("location")
+            shared["status"] = physical.get("status")
+            shared["file_format"] = self._code(physical.get("fileFormatType"))
+        linked = self.optional(bean.get("linkedData")) if "linkedData" in plan.leaves else None
+        if linked is not None:
+            shared["content_copies"] = self._copies(linked)
+        return OmicsDatasetRecord(
+            perm_id=self._perm_id(bean) if bean.get("permId") is not None else shared["code"],
+            kind=bean.get("kind"),
+            **shared,
+        )
+
+    def _copies(self, linked: Bean) -> tuple[ContentCopyRecord, ...]:
+        whole = linked.get("externalDms")
+        copies = self.beans(linked.get("contentCopies"))
+        if not copies and linked.get("externalCode") is not None:
+            copies = [{"externalCode": linked["externalCode"]}]  # servers before content copies
+        made = []
+        for copy in copies:
+            system = self.optional(copy.get("externalDms", whole)) or {}
+            made.append(
+                ContentCopyRecord(
+                    external_code=copy.get("externalCode"),
+                    path=copy.get("path"),
+                    system_code=system.get("code"),
+                    system_label=system.get("label"),
+                    url_template=system.get("urlTemplate"),
+                )
+            )
+        return tuple(made)
+
+    # --- parts --------------------------------------------------------------------------------
+
+    def _one(self, value: Any, plan: Plan) -> Any:
+        bean = self.optional(value)
+        if bean is None or (id(bean), plan) in self._open:
+            return None  # a circle cannot be held by frozen records
+        return self.record(bean, plan)
+
+    def _many(self, value: Any, plan: Plan) -> tuple[Any, ...]:
+        return tuple(
+            self.record(bean, plan)
+            for bean in self.beans(value)
+            if (id(bean), plan) not in self._open
+        )
+
+    def _person(self, value: Any) -> PersonRecord | None:
+        bean = self.optional(value)
+        if bean is None:
+            return None
+        known = self._persons.get(id(bean))
+        if known is None:
+            known = self._persons[id(bean)] = person(bean)
+        return known
+
+    def _code(self, value: Any) -> str | None:
+        bean = self.optional(value)
+        return None if bean is None else text(bean, "code")
+
+    def _perm_id(self, bean: Bean) -> str:
+        return self._id(bean.get("permId"))
+
+    def _identifier(self, bean: Bean) -> str:
+        return text(self.bean(bean.get("identifier")), "identifier")
+
+    def _id(self, value: Any) -> str:
+        bean = self.bean(value)
+        return text(bean, "permId" if "permId" in bean else "identifier")
+
+    def _time(self, value: Any) -> datetime | None:
+        if value is None:
+            return None
+        if not isinstance(value, int):
+            raise unusable("a time is no number")
+        known = self._times.get(value)
+        if known is None:
+            try:
+                known = self._times[value] = datetime.fromtimestamp(value / 1000, tz=UTC)
+            except (ValueError, OverflowError, OSError):
+                raise unusable("a time is out of range") from None
+        return known
+
+
+def person(bean: Bean) -> PersonRecord:
+    """The record of a person."""
+    return PersonRecord(text(bean, "userId"), bean.get("firstName"), bean.get("lastName"))
+
+
+def _indexed(root: Any) -> dict[int, Bean]:
+    """Every object of an answer by its `@id`; without recursion, since answers nest deeply."""
+    index: dict[int, Bean] = {}
+    pending = [root]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            number = value.get("@id")
+            if isinstance(number, int):
+                index[number] = value
+            pending += [
+                each
+                for key, each in value.items()
+                if isinstance(each, dict | list) and key not in UNINDEXED
+            ]
+        else:
+            pending += [each for each in value if isinstance(each, dict | list)]
+    return index
+
+
+def _properties(value: Any) -> tuple[PropertyRecord, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, dict):
+        raise unusable("properties are missing")
+    records = []
+    for code, each in value.items():
+        values = each if isinstance(each, list) else [each]
+        texts = tuple(_spelled(part) for part in values if part is not None)
+        if texts and not code.startswith("@"):
+            records.append(PropertyRecord(code.upper(), texts))
+    return tuple(records)
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else str(value)
+
+
+def text(bean: Bean, key: str) -> str:
+    """A text that every such object has."""
+    value = bean.get(key)
+    if not isinstance(value, str):
+        raise unusable(f"{key} is missing")
+    return value
