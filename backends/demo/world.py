@@ -205,6 +205,19 @@ class OmeroContent:
         self.rows.setdefault(entity, []).append({"id": number, **properties})
         return number
 
+    def put(self, entity: str, number: int, **properties: Any) -> int:
+        """Add one row under a given id, as OMERO's standard users and groups have; return it."""
+        table = "Annotation" if entity.endswith("Annotation") else entity
+        self._next[table] = max(self._next.get(table, 0), number)
+        self.rows.setdefault(entity, []).append({"id": number, **properties})
+        return number
+
+    def reserve(self, entity: str) -> int:
+        """Use up an id without a row, as a row that was deleted leaves one behind."""
+        table = "Annotation" if entity.endswith("Annotation") else entity
+        self._next[table] = self._next.get(table, 0) + 1
+        return self._next[table]
+
     def add_owned(
         self, entity: str, owner: int, group: int, event: int, properties: dict[str, Any]
     ) -> int:

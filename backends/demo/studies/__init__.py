@@ -1,0 +1,1 @@
+"""The built-in studies, one module each; `backends.demo.study` puts them into one world."""
