@@ -1,0 +1,85 @@
+"""What belongs to images beyond their own row, loaded concurrently for one scope of images.
+
+Each facet is one projection per chunk of the scope, whatever the number of images. Objective and
+instrument are not here: they are joined to the image itself (`images.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from backends.fetch import Fetch
+from backends.omero import decode, queries
+from backends.omero.asking import Ask, Rows, Scope, together
+from backends.records import ImagingKind, KeyValueRecord, TagRecord
+
+T = TypeVar("T")
+KNOWN = frozenset(
+    {"channels", "fileset", "instrument", "key_values", "objective", "roi_count", "tags"}
+)
+
+
+def wanted(fetch: Fetch) -> frozenset[str]:
+    """The facets among what is to be fetched."""
+    return fetch.names() & KNOWN
+
+
+async def load(ask: Ask, names: frozenset[str], scope: Scope) -> decode.Facets:
+    """Load the named facets of the images in scope, all at once."""
+    facets = decode.Facets()
+
+    async def channels() -> None:
+        projection = queries.CHANNELS.filter(scope.condition("px.image.id"))
+        facets.channels = _merged(await ask.rows_in(scope, projection), decode.channels)
+
+    async def pairs() -> None:
+        facets.key_values = await key_values(ask, ImagingKind.IMAGE, scope)
+
+    async def labels() -> None:
+        facets.tags = await tags(ask, ImagingKind.IMAGE, scope)
+
+    async def rois() -> None:
+        projection = queries.ROI_COUNTS.filter(scope.condition("r.image.id"))
+        facets.roi_counts = _merged(await ask.rows_in(scope, projection), _counts)
+
+    async def filesets() -> None:
+        projection = queries.FILESETS.filter(queries.fileset_of(scope.condition("im.id")))
+        facets.filesets = _merged(await ask.rows_in(scope, projection), decode.filesets)
+
+    loaders: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+        "channels": channels,
+        "key_values": pairs,
+        "tags": labels,
+        "roi_count": rois,
+        "fileset": filesets,
+    }
+    if scope.chunks:
+        await together(*(loader() for name, loader in loaders.items() if name in names))
+    return facets
+
+
+async def key_values(
+    ask: Ask, kind: ImagingKind, scope: Scope
+) -> dict[int, tuple[KeyValueRecord, ...]]:
+    """Key-value pairs in their order, by object; objects without any are missing."""
+    projection = queries.key_values(kind).filter(scope.condition("l.parent.id"))
+    return _merged(await ask.rows_in(scope, projection), decode.key_values)
+
+
+async def tags(ask: Ask, kind: ImagingKind, scope: Scope) -> dict[int, tuple[TagRecord, ...]]:
+    """Tags by object; objects without any are missing."""
+    projection = queries.tags(kind).filter(scope.condition("l.parent.id"))
+    return _merged(await ask.rows_in(scope, projection), decode.tags)
+
+
+def _merged(chunks: list[Rows], decoded: Callable[[Rows], dict[int, T]]) -> dict[int, T]:
+    """All chunks in one; what two chunks both tell of one object is the same."""
+    merged: dict[int, T] = {}
+    for rows in chunks:
+        merged.update(decoded(rows))
+    return merged
+
+
+def _counts(rows: Rows) -> dict[int, int]:
+    return {row[0]: row[1] for row in rows}
