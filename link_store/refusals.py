@@ -20,6 +20,7 @@ from link_store.errors import (
 STALE = "the link has changed since you read it: read it again and decide anew"
 RETIRED = "a retired link never changes: make a new one"
 HAS_SAMPLES = "sample links live below this project link: retire them, too, or first"
+HAD_SAMPLES = "sample links stand or stood below this project link: retire it, and link anew"
 PROJECT_RETIRED = "the project's link has been retired: link the project first"
 TAKEN = {
     LinkEnd.OPENBIS: "this openBIS object already stands in a live link: move or unlink that one",
@@ -40,7 +41,7 @@ def refusal(error: IntegrityError) -> LinkStoreError:
         "link_retired": InvalidLink(RETIRED),
         "project_link_has_samples": LinkConflict(HAS_SAMPLES, LinkEnd.SAMPLE_LINKS),
         "sample_link_project_retired": LinkConflict(PROJECT_RETIRED, LinkEnd.PROJECT_LINK),
-        "foreign_key": LinkConflict(HAS_SAMPLES, LinkEnd.SAMPLE_LINKS),
-        "fk_sample_link_project_link": LinkConflict(HAS_SAMPLES, LinkEnd.SAMPLE_LINKS),
+        "foreign_key": LinkConflict(HAD_SAMPLES, LinkEnd.SAMPLE_LINKS),
+        "fk_sample_link_project_link": LinkConflict(HAD_SAMPLES, LinkEnd.SAMPLE_LINKS),
     }
     return known.get(name, InvalidLink("the link database does not take such a link"))

@@ -8,33 +8,11 @@ registration call this; nobody else writes links.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
-from sqlalchemy import insert, literal, select, update
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from link_store.errors import (
-    InvalidLink,
-    LinkConflict,
-    LinkEnd,
-    LinkNotFound,
-    StaleRevision,
-)
-from link_store.models import LINK_EVENT, LIVE, SAMPLE_LINK
-from link_store.reading import (
-    RECORDS,
-    TABLES,
-    LinkReader,
-    possible_id,
-    possible_perm_id,
-    project_record,
-    sample_record,
-)
+from link_store.errors import InvalidLink
+from link_store.reading import project_record, sample_record
 from link_store.records import (
     Evidence,
     LinkChange,
@@ -46,12 +24,16 @@ from link_store.records import (
     ProjectLinkRecord,
     SampleLinkRecord,
 )
-from link_store.refusals import RETIRED, STALE, TAKEN, refusal
+from link_store.writing import (
+    LinkWriter,
+    checked_id,
+    checked_perm_id,
+    retire_samples,
+    to_json,
+)
 
-_NAMED_IN_MESSAGE = 5
 
-
-class LinkStore(LinkReader):
+class LinkStore(LinkWriter):
     """The links between one openBIS and one OMERO instance."""
 
     async def link_project(
@@ -72,7 +54,7 @@ class LinkStore(LinkReader):
         """
         ends: list[tuple[str, int, dict[str, Any]]] = [(openbis_perm_id, omero_id, {})]
         with self.observed("link_project"):
-            rows = await self._create(
+            rows = await self.create(
                 LinkKind.PROJECT,
                 ends,
                 None,
@@ -127,7 +109,7 @@ class LinkStore(LinkReader):
         ]
         projects = {link.project_perm_id for link in links}
         with self.observed("link_samples"):
-            rows = await self._create(
+            rows = await self.create(
                 LinkKind.SAMPLE,
                 ends,
                 projects,
@@ -199,20 +181,20 @@ class LinkStore(LinkReader):
             LinkNotFound: when there is no such link.
             StaleRevision: when the link has another revision.
         """
-        with self.observed("retire"), self._worded():
+        with self.observed("retire"), self.worded():
             async with self.database.write() as connection:
-                link = await self._expect(connection, ref, expected_revision)
+                link = await self.expect(connection, ref, expected_revision)
                 if link.state is LinkState.RETIRED:
                     return link
                 if ref.kind is LinkKind.PROJECT and with_samples:
-                    await _retire_samples(connection, ref.id, author, _json(details))
-                return await self._change(
+                    await retire_samples(connection, ref.id, author, to_json(details))
+                return await self.change(
                     connection,
                     link,
                     {"state": LinkState.RETIRED},
                     change=LinkChange.RETIRED,
                     author=author,
-                    details=_json(details),
+                    details=to_json(details),
                 )
 
     async def move(
@@ -246,26 +228,26 @@ class LinkStore(LinkReader):
         """
         values: dict[str, Any] = {}
         if openbis_perm_id is not None:
-            values["openbis_perm_id"] = _checked_perm_id(openbis_perm_id)
+            values["openbis_perm_id"] = checked_perm_id(openbis_perm_id)
         if omero_id is not None:
-            values["omero_id"] = _checked_id(omero_id)
+            values["omero_id"] = checked_id(omero_id)
         if project_perm_id is not None:
             if ref.kind is LinkKind.PROJECT:
                 raise InvalidLink("a project link stands below no project: leave it out")
-            values["project_perm_id"] = _checked_perm_id(project_perm_id)
-        with self.observed("move"), self._worded():
+            values["project_perm_id"] = checked_perm_id(project_perm_id)
+        with self.observed("move"), self.worded():
             async with self.database.write() as connection:
-                link = await self._expect(connection, ref, expected_revision)
+                link = await self.expect(connection, ref, expected_revision)
                 old = {name: getattr(link, name) for name in values}
                 if old == values:
                     raise InvalidLink("the link has these ends already: give another one")
                 if project_perm_id is not None:
-                    found = await self._projects(connection, {project_perm_id})
+                    found = await self.projects(connection, {project_perm_id})
                     values["project_link_id"] = found[project_perm_id]
                 if link.state is LinkState.BROKEN:
                     values["state"] = LinkState.ACTIVE
-                told = _json({**(details or {}), "from": old})
-                return await self._change(
+                told = to_json({**(details or {}), "from": old})
+                return await self.change(
                     connection, link, values, change=LinkChange.MOVED, author=author, details=told
                 )
 
@@ -279,216 +261,16 @@ class LinkStore(LinkReader):
         author: str,
         details: Mapping[str, Any] | None,
     ) -> LinkRecord:
-        with self._worded():
+        with self.worded():
             async with self.database.write() as connection:
-                link = await self._expect(connection, ref, expected_revision)
+                link = await self.expect(connection, ref, expected_revision)
                 if link.state is state:
                     return link
-                return await self._change(
+                return await self.change(
                     connection,
                     link,
                     {"state": state},
                     change=change,
                     author=author,
-                    details=_json(details),
+                    details=to_json(details),
                 )
-
-    async def _expect(
-        self, connection: AsyncConnection, ref: LinkRef, expected_revision: int
-    ) -> LinkRecord:
-        """Read the link that is about to change, and see that it is the one the caller knows."""
-        row = None
-        if possible_id(ref.id):
-            table = TABLES[ref.kind]
-            statement = self.between_instances(table).where(table.c.id == ref.id)
-            row = (await connection.execute(statement)).one_or_none()
-        if row is None:
-            raise LinkNotFound("there is no such link")
-        link = RECORDS[ref.kind](row)
-        if link.revision != expected_revision:
-            raise StaleRevision(STALE, link.revision)
-        return link
-
-    async def _change(
-        self,
-        connection: AsyncConnection,
-        link: LinkRecord,
-        values: Mapping[str, Any],
-        *,
-        change: LinkChange,
-        author: str,
-        details: str,
-    ) -> LinkRecord:
-        """Write the new values, one revision up, and the entry in the history."""
-        if link.state is LinkState.RETIRED:
-            raise InvalidLink(RETIRED)
-        kind, table, now = link.ref.kind, TABLES[link.ref.kind], datetime.now(UTC)
-        revision = link.revision + 1
-        await connection.execute(
-            update(table)
-            .where(table.c.id == link.id)
-            .values(**values, revision=revision, author=author, updated_at=now)
-        )
-        row = (await connection.execute(select(table).where(table.c.id == link.id))).one()
-        changed = RECORDS[kind](row)
-        event = _event_values(changed, change, link.state, details)
-        await connection.execute(insert(LINK_EVENT).values(**event))
-        return changed
-
-    async def _create(
-        self,
-        kind: LinkKind,
-        ends: Sequence[tuple[str, int, dict[str, Any]]],
-        projects: set[str] | None,
-        *,
-        author: str,
-        evidence: str,
-        state: LinkState,
-        details: Mapping[str, Any] | None,
-    ) -> list[Any]:
-        """Insert links with their events; returns the rows in the order of `ends`."""
-        if state not in (LinkState.ACTIVE, LinkState.RESERVED):
-            raise InvalidLink("a new link is active or reserved")
-        perm_ids = [_checked_perm_id(perm_id) for perm_id, _, _ in ends]
-        numbers = [_checked_id(number) for _, number, _ in ends]
-        if len(set(perm_ids)) < len(ends) or len(set(numbers)) < len(ends):
-            raise InvalidLink("each object may be named only once: remove the repeated ones")
-        if not ends:
-            return []
-        now = datetime.now(UTC)
-        fixed = {
-            "openbis_instance": self.openbis_instance,
-            "omero_instance": self.omero_instance,
-            "state": state,
-            "evidence": evidence,
-            "revision": 1,
-            "author": author,
-            "created_at": now,
-            "updated_at": now,
-        }
-        rows = [
-            {**fixed, **more, "openbis_perm_id": perm_id, "omero_id": number}
-            for perm_id, number, more in ends
-        ]
-        change = LinkChange.LINKED if state is LinkState.ACTIVE else LinkChange.RESERVED
-        try:
-            async with self.database.write() as connection:
-                if projects is not None:
-                    found = await self._projects(connection, projects)
-                    for row in rows:
-                        row["project_link_id"] = found[row["project_perm_id"]]
-                await connection.execute(insert(TABLES[kind]), rows)
-                made = {
-                    row.openbis_perm_id: row
-                    for row in await connection.execute(
-                        self.live_by(kind, "openbis_perm_id"), self.packed(perm_ids)
-                    )
-                }
-                inserted = [made[perm_id] for perm_id in perm_ids]
-                told = _json(details)
-                events = [_event_values(RECORDS[kind](row), change, None, told) for row in inserted]
-                await connection.execute(insert(LINK_EVENT), events)
-        except IntegrityError as error:
-            refused = refusal(error)
-        else:
-            return inserted
-        if isinstance(refused, LinkConflict) and refused.end in TAKEN:
-            refused = await self._naming(refused, kind, perm_ids, numbers)
-        raise refused
-
-    async def _naming(
-        self, conflict: LinkConflict, kind: LinkKind, perm_ids: list[str], numbers: list[int]
-    ) -> LinkConflict:
-        """Add the ids that stand in the way, as far as they still do."""
-        at_openbis = conflict.end is LinkEnd.OPENBIS
-        column = "openbis_perm_id" if at_openbis else "omero_id"
-        ids: list[Any] = [*(perm_ids if at_openbis else numbers)]
-        async with self.database.read() as connection:
-            rows = (await connection.execute(self.live_by(kind, column), self.packed(ids))).all()
-        taken = tuple(sorted(getattr(row, column) for row in rows))
-        named = ", ".join(str(one) for one in taken[:_NAMED_IN_MESSAGE])
-        more = len(taken) - _NAMED_IN_MESSAGE
-        named += f" and {more} more" if more > 0 else ""
-        return LinkConflict(f"{conflict.message} ({named})", conflict.end, taken)
-
-    async def _projects(
-        self, connection: AsyncConnection, perm_ids: Collection[str]
-    ) -> dict[str, int]:
-        """Find the live links that sample links shall stand below."""
-        for perm_id in perm_ids:
-            _checked_perm_id(perm_id)
-        rows = await connection.execute(
-            self.live_by(LinkKind.PROJECT, "openbis_perm_id"), self.packed(perm_ids)
-        )
-        found = {row.openbis_perm_id: row.id for row in rows}
-        lacking = sorted(set(perm_ids) - set(found))
-        if lacking:
-            raise LinkNotFound(f"openBIS project {lacking[0]} has no live link: link it first")
-        return found
-
-    @contextmanager
-    def _worded(self) -> Iterator[None]:
-        """Put the database's refusal of a change into words."""
-        try:
-            yield
-        except IntegrityError as error:
-            raise refusal(error) from None
-
-
-async def _retire_samples(
-    connection: AsyncConnection, project_link: int, author: str, details: str
-) -> None:
-    """End all live sample links below a project link, each with its entry in the history."""
-    table, now = SAMPLE_LINK, datetime.now(UTC)
-    below = (table.c.project_link_id == project_link, LIVE)
-    told = {
-        "sample_link_id": table.c.id,
-        "change": literal(str(LinkChange.RETIRED)),
-        "old_state": table.c.state,
-        "new_state": literal(str(LinkState.RETIRED)),
-        "revision": table.c.revision + 1,
-        "author": literal(author),
-        "at": literal(now, LINK_EVENT.c.at.type),
-        "details": literal(details),
-    }
-    events = select(*told.values()).where(*below).order_by(table.c.id)
-    await connection.execute(insert(LINK_EVENT).from_select(list(told), events))
-    await connection.execute(
-        update(table)
-        .where(*below)
-        .values(
-            state=LinkState.RETIRED, revision=table.c.revision + 1, author=author, updated_at=now
-        )
-    )
-
-
-def _event_values(
-    link: LinkRecord, change: LinkChange, old_state: LinkState | None, details: str
-) -> dict[str, Any]:
-    return {
-        "project_link_id": link.id if link.ref.kind is LinkKind.PROJECT else None,
-        "sample_link_id": link.id if link.ref.kind is LinkKind.SAMPLE else None,
-        "change": change,
-        "old_state": old_state,
-        "new_state": link.state,
-        "revision": link.revision,
-        "author": link.author,
-        "at": link.updated_at,
-        "details": details,
-    }
-
-
-def _checked_perm_id(perm_id: str) -> str:
-    if not possible_perm_id(perm_id):
-        raise InvalidLink("a permId is a short, printable text: give the one openBIS shows")
-    return perm_id
-
-
-def _checked_id(number: int) -> int:
-    if not possible_id(number):
-        raise InvalidLink("an OMERO id is a positive number: give the one OMERO shows")
-    return number
-
-
-def _json(details: Mapping[str, Any] | None) -> str:
-    return orjson.dumps(dict(details or {})).decode()
