@@ -1,16 +1,15 @@
 """From typed filters to v3 search criteria.
 
-A filter becomes a list of criteria that must all hold. Groups (`or`, `not`) are criteria of the
-searched class nested in itself. The API knows no groups below type, project and space, so that
-negations and alternatives on those are lifted to the entity that has them, which means the same,
-because it has one of each. Exact matches are sent without wildcards. `paging.py` adds the position
-of a page; values and their comparisons are in `values.py`.
+A filter becomes a condition (`logic.py`), a condition a list of criteria that must all hold. The
+API knows no groups below type, project and space, so that negations and alternatives on those are
+lifted to the entity that has them, which means the same, because it has one of each. `paging.py`
+adds the position of a page; values and their comparisons are in `values.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from backends.errors import InvalidRequest, Source
@@ -22,14 +21,17 @@ from backends.filters import (
     SampleFilter,
     StringMatch,
 )
+from backends.openbis.logic import NEVER, Condition, Every, Json, Leaf, Not, Some, composite, encode
 from backends.openbis.names import NAMES
 from backends.openbis.values import (
     ANY_CODE,
     CODE,
+    MODIFIED,
     NO_CODE,
     PERM_ID,
+    PROPERTY_DATE,
+    REGISTERED,
     Attribute,
-    Json,
     dates,
     numbers,
     property_boolean,
@@ -40,64 +42,18 @@ from backends.records import Kind
 
 AnyFilter = ProjectFilter | ExperimentFilter | SampleFilter | OmicsFilter
 F = TypeVar("F", ProjectFilter, ExperimentFilter, SampleFilter, OmicsFilter)
-Wrap = Callable[[list[Json], str], Json]
 
+# Puts criteria of some entity, all or any of which must hold, as a condition of the searched one.
+Lift = Callable[[list[Json], str], Condition]
+
+PROJECT = NAMES[Kind.PROJECT].criteria
+EXPERIMENT = NAMES[Kind.EXPERIMENT].criteria
+SAMPLE = NAMES[Kind.SAMPLE].criteria
+SPACE = "as.dto.space.search.SpaceSearchCriteria"
 PARENTS = "as.dto.sample.search.SampleParentsSearchCriteria"
 CHILDREN = "as.dto.sample.search.SampleChildrenSearchCriteria"
 PHYSICAL = "as.dto.dataset.search.PhysicalDataSearchCriteria"
 LINKED = "as.dto.dataset.search.LinkedDataSearchCriteria"
-SPACE = "as.dto.space.search.SpaceSearchCriteria"
-REGISTERED = "as.dto.common.search.RegistrationDateSearchCriteria"
-MODIFIED = "as.dto.common.search.ModificationDateSearchCriteria"
-
-
-def composite(type_name: str, criteria: list[Json], operator: str = "AND") -> Json:
-    """Criteria of a class, or of a relation, all or any of which must hold."""
-    return {"@type": type_name, "operator": operator, "criteria": criteria}
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Where conditions stand: the class that can group them, and how one on the target is put.
-
-    For the searched entity itself, `relation` is None. For its type, project or space it wraps the
-    conditions into the relation, as the owner's own condition.
-    """
-
-    owner: str
-    relation: Wrap | None = None
-
-    def put(self, criteria: list[Json], operator: str = "AND") -> Json:
-        """One criterion of the owner that holds if all, or any, of these hold for the target."""
-        if self.relation is not None:
-            return self.relation(criteria, operator)
-        return criteria[0] if len(criteria) == 1 else composite(self.owner, criteria, operator)
-
-    def none_of(self, criteria: list[Json]) -> Json:
-        """One criterion that holds if not all of these criteria of the owner hold."""
-        return composite(self.owner, criteria) | {"negated": True}
-
-    def groups(self, f: F, conditions: Callable[[F, Scope], list[Json]]) -> list[Json]:
-        """The nested predicates of a filter, each a group of its own.
-
-        Never merged into the level above: openBIS would intersect two conditions on parents there.
-        An empty predicate holds for everything, while an empty group would depend on the server.
-        """
-        every = [conditions(each, self) for each in f.all_of]
-        some = [conditions(each, self) for each in f.any_of]
-        result = [composite(self.owner, each) for each in every if each]
-        if some and all(some):
-            result.append(
-                composite(self.owner, [composite(self.owner, each) for each in some], "OR")
-            )
-        negated = [conditions(each, self) for each in f.none_of]
-        return result + [self.none_of(each) if each else self.put([NO_CODE]) for each in negated]
-
-    def within(self, relation: Wrap) -> Scope:
-        """The scope of a related entity, seen through this one."""
-        return Scope(
-            self.owner, lambda criteria, operator: self.put([relation(criteria, operator)])
-        )
 
 
 def criteria(kind: Kind, predicate: AnyFilter | None) -> list[Json]:
@@ -106,156 +62,165 @@ def criteria(kind: Kind, predicate: AnyFilter | None) -> list[Json]:
     Raises:
         InvalidRequest: openBIS cannot be asked that.
     """
-    if predicate is None:
-        return []
-    scope = Scope(NAMES[kind].criteria)
-    if isinstance(predicate, SampleFilter) and kind is Kind.SAMPLE:
-        return _sample(predicate, scope)
-    if isinstance(predicate, ExperimentFilter) and kind is Kind.EXPERIMENT:
-        return _experiment(predicate, scope)
-    if isinstance(predicate, ProjectFilter) and kind is Kind.PROJECT:
-        return _project(predicate, scope)
-    if isinstance(predicate, OmicsFilter) and kind is Kind.OMICS_DATASET:
-        return _omics(predicate, scope)
-    raise InvalidRequest(Source.OPENBIS, f"{kind} cannot be searched by that filter.")
+    match kind, predicate:
+        case _, None:
+            return []
+        case Kind.SAMPLE, SampleFilter():
+            condition = _sample(predicate)
+        case Kind.EXPERIMENT, ExperimentFilter():
+            condition = _experiment(predicate)
+        case Kind.PROJECT, ProjectFilter():
+            condition = _project(predicate, itself)
+        case Kind.OMICS_DATASET, OmicsFilter():
+            condition = _omics(predicate)
+        case _:
+            raise InvalidRequest(Source.OPENBIS, f"{kind} cannot be searched by that filter.")
+    return encode(NAMES[kind].criteria, condition, NO_CODE)
 
 
-def _sample(f: SampleFilter, scope: Scope) -> list[Json]:
-    names = NAMES[Kind.SAMPLE]
-    result = [
-        *_text(f.code, CODE, scope),
-        *_text(f.perm_id, PERM_ID, scope),
-        *_text(f.type, CODE, scope.within(_relation(names.type_criteria))),
-        *_properties(f.properties, scope),
-        *dates(REGISTERED, f.registered),
-        *dates(MODIFIED, f.modified),
+# --- one function per kind of filter -------------------------------------------------------------
+
+
+def _sample(f: SampleFilter) -> Condition:
+    parts = [
+        *_text(f.code, CODE, itself),
+        *_text(f.perm_id, PERM_ID, itself),
+        *_text(f.type, CODE, partial(_related, NAMES[Kind.SAMPLE].type_criteria)),
+        *_properties(f.properties),
+        *map(Leaf, dates(REGISTERED, f.registered)),
+        *map(Leaf, dates(MODIFIED, f.modified)),
     ]
     if f.project is not None:
-        result += _project(f.project, scope.within(_project_of_sample))
+        parts += [_project_of_sample([ANY_CODE], "AND"), _project(f.project, _project_of_sample)]
     if f.experiment is not None:
-        result.append(_to(NAMES[Kind.EXPERIMENT].criteria, _nested_experiment(f.experiment)))
-    # One criterion per relation: a second one would be intersected with the first's relatives.
+        parts.append(_nested(EXPERIMENT, EXPERIMENT, _experiment(f.experiment)))
     if f.parent is not None:
-        result.append(_to(PARENTS, _nested_sample(f.parent)))
+        parts.append(_nested(PARENTS, SAMPLE, _sample(f.parent), family=True))
     if f.child is not None:
-        result.append(_to(CHILDREN, _nested_sample(f.child)))
-    return result + scope.groups(f, _sample)
+        parts.append(_nested(CHILDREN, SAMPLE, _sample(f.child), family=True))
+    return _with_groups(parts, f, _sample)
 
 
-def _experiment(f: ExperimentFilter, scope: Scope) -> list[Json]:
-    names = NAMES[Kind.EXPERIMENT]
-    result = [
-        *_text(f.code, CODE, scope),
-        *_text(f.perm_id, PERM_ID, scope),
-        *_text(f.type, CODE, scope.within(_relation(names.type_criteria))),
-        *_properties(f.properties, scope),
-        *dates(REGISTERED, f.registered),
-        *dates(MODIFIED, f.modified),
+def _experiment(f: ExperimentFilter) -> Condition:
+    parts = [
+        *_text(f.code, CODE, itself),
+        *_text(f.perm_id, PERM_ID, itself),
+        *_text(f.type, CODE, partial(_related, NAMES[Kind.EXPERIMENT].type_criteria)),
+        *_properties(f.properties),
+        *map(Leaf, dates(REGISTERED, f.registered)),
+        *map(Leaf, dates(MODIFIED, f.modified)),
     ]
     if f.project is not None:
-        result += _project(f.project, scope.within(_relation(NAMES[Kind.PROJECT].criteria)))
-    return result + scope.groups(f, _experiment)
+        parts.append(_project(f.project, partial(_related, PROJECT)))
+    return _with_groups(parts, f, _experiment)
 
 
-def _omics(f: OmicsFilter, scope: Scope) -> list[Json]:
-    names = NAMES[Kind.OMICS_DATASET]
-    result = [
-        *_text(f.code, CODE, scope),
-        *_text(f.type, CODE, scope.within(_relation(names.type_criteria))),
-        *_properties(f.properties, scope),
-        *dates(REGISTERED, f.registered),
-        *dates(MODIFIED, f.modified),
+def _omics(f: OmicsFilter) -> Condition:
+    parts = [
+        *_text(f.code, CODE, itself),
+        *_text(f.type, CODE, partial(_related, NAMES[Kind.OMICS_DATASET].type_criteria)),
+        *_properties(f.properties),
+        *map(Leaf, dates(REGISTERED, f.registered)),
+        *map(Leaf, dates(MODIFIED, f.modified)),
     ]
     if f.kind is not None:
-        result.append(_kind(f.kind, scope))
+        parts.append(_kind(f.kind))
     if f.sample is not None:
-        result.append(_to(NAMES[Kind.SAMPLE].criteria, _nested_sample(f.sample)))
+        parts.append(_nested(SAMPLE, SAMPLE, _sample(f.sample)))
     if f.experiment is not None:
-        result.append(_to(NAMES[Kind.EXPERIMENT].criteria, _nested_experiment(f.experiment)))
-    return result + scope.groups(f, _omics)
+        parts.append(_nested(EXPERIMENT, EXPERIMENT, _experiment(f.experiment)))
+    return _with_groups(parts, f, _omics)
 
 
-def _project(f: ProjectFilter, scope: Scope) -> list[Json]:
-    """Conditions on a project, put as conditions of the scope's owner."""
-    result = [
-        *_text(f.code, CODE, scope),
-        *_text(f.perm_id, PERM_ID, scope),
-        *_text(f.space, CODE, scope.within(_relation(SPACE))),
+def _project(f: ProjectFilter, lift: Lift) -> Condition:
+    """Conditions on a project, put as conditions of the entity that has it."""
+
+    def lift_space(conditions: list[Json], operator: str) -> Condition:
+        return lift([composite(SPACE, conditions, operator)], "AND")
+
+    parts = [
+        *_text(f.code, CODE, lift),
+        *_text(f.perm_id, PERM_ID, lift),
+        *_text(f.space, CODE, lift_space),
     ]
-    if scope.relation is not None and not result:
-        result.append(scope.put([ANY_CODE]))  # there must be a project for anything to hold for it
-    return result + scope.groups(f, _project)
+    return _with_groups(parts, f, partial(_project, lift=lift))
 
 
-def _project_of_sample(conditions: list[Json], operator: str) -> Json:
-    project = composite(NAMES[Kind.PROJECT].criteria, conditions, operator)
-    through = composite(NAMES[Kind.EXPERIMENT].criteria, [project])
-    return composite(NAMES[Kind.SAMPLE].criteria, [through, project], "OR")
+def _with_groups(parts: list[Condition], f: F, condition: Callable[[F], Condition]) -> Condition:
+    """All that is set in a filter, its nested filters included."""
+    parts += [condition(each) for each in f.all_of]
+    if f.any_of:
+        parts.append(Some(tuple(condition(each) for each in f.any_of)))
+    parts += [Not(condition(each)) for each in f.none_of]
+    return Every(tuple(parts))
 
 
-def _nested_sample(f: SampleFilter) -> list[Json]:
-    return _sample(f, Scope(NAMES[Kind.SAMPLE].criteria))
+# --- ways to put criteria ------------------------------------------------------------------------
 
 
-def _nested_experiment(f: ExperimentFilter) -> list[Json]:
-    return _experiment(f, Scope(NAMES[Kind.EXPERIMENT].criteria))
+def itself(conditions: list[Json], operator: str) -> Condition:
+    """Criteria of the searched entity itself."""
+    leaves = tuple(Leaf(each) for each in conditions)
+    if len(leaves) == 1:
+        return leaves[0]
+    return Every(leaves) if operator == "AND" else Some(leaves)
 
 
-def _to(relation: str, conditions: list[Json]) -> Json:
-    """A relation that must exist and satisfy the conditions; openBIS skips some empty ones."""
-    return composite(relation, conditions or [ANY_CODE])
+def _related(relation: str, conditions: list[Json], operator: str) -> Condition:
+    return Leaf(composite(relation, conditions, operator))
 
 
-def _relation(type_name: str) -> Wrap:
-    return lambda conditions, operator: composite(type_name, conditions, operator)
+def _project_of_sample(conditions: list[Json], operator: str) -> Condition:
+    """QBiC samples belong to a space; their project is the one of their experiment."""
+    project = composite(PROJECT, conditions, operator)
+    return Some((Leaf(composite(EXPERIMENT, [project])), Leaf(project)))
 
 
-def _kind(kind: str, scope: Scope) -> Json:
-    physical, linked = composite(PHYSICAL, []), composite(LINKED, [])
+def _nested(relation: str, owner: str, condition: Condition, *, family: bool = False) -> Condition:
+    """A related entity that must exist and satisfy a condition; openBIS skips some empty ones."""
+    return Leaf(composite(relation, encode(owner, condition, NO_CODE) or [ANY_CODE]), family)
+
+
+def _kind(kind: str) -> Condition:
+    physical, linked = Leaf(composite(PHYSICAL, [])), Leaf(composite(LINKED, []))
     if kind == "PHYSICAL":
         return physical
     if kind == "LINK":
         return linked
     if kind == "CONTAINER":
-        return scope.none_of([composite(scope.owner, [physical, linked], "OR")])
+        return Not(Some((physical, linked)))
     raise InvalidRequest(Source.OPENBIS, "The kind of a data set is PHYSICAL, LINK or CONTAINER.")
 
 
-def _properties(matches: tuple[PropertyMatch, ...], scope: Scope) -> list[Json]:
-    result: list[Json] = []
+def _properties(matches: tuple[PropertyMatch, ...]) -> list[Condition]:
+    parts: list[Condition] = []
     for match in matches:
         code = match.code.upper()
-        result += _text(match.string, property_string(code), scope)
-        result += numbers(code, match.number)
-        result += dates("as.dto.common.search.DatePropertySearchCriteria", match.date, code)
+        parts += _text(match.string, property_string(code), itself)
+        parts += map(Leaf, numbers(code, match.number))
+        parts += map(Leaf, dates(PROPERTY_DATE, match.date, code))
         if match.boolean is not None:
-            result.append(property_boolean(code, value=match.boolean))
-    return result
+            parts.append(Leaf(property_boolean(code, value=match.boolean)))
+    return parts
 
 
-def _text(match: StringMatch | None, attribute: Attribute, scope: Scope) -> list[Json]:
-    """Conditions on a text; `ne` and `exists: false` need a negated group of the owner."""
+def _text(match: StringMatch | None, attribute: Attribute, lift: Lift) -> list[Condition]:
     if match is None:
         return []
-    result: list[Json] = []
     plain = texts(match, attribute)
-    if match.one_of is not None and attribute.plural is None:
-        if match.one_of:
-            result.append(scope.put([attribute.equal(each) for each in match.one_of], "OR"))
-        else:
-            plain.append(NO_CODE)
+    parts: list[Condition] = []
+    if match.one_of is not None:
+        if not match.one_of:
+            parts.append(NEVER)
+        elif attribute.plural is None:
+            parts.append(lift([attribute.equal(each) for each in match.one_of], "OR"))
     if match.ne is not None:
-        # As in SQL, what has no value is not different from one.
-        plain += [attribute.any()] if attribute.optional else []
-        result.append(scope.none_of([scope.put([attribute.equal(match.ne)])]))
+        parts.append(Not(lift([attribute.equal(match.ne)], "AND")))
+    if attribute.optional and (match.exists or match.ne is not None):
+        plain.append(attribute.any())  # as in SQL, what has no value is not different from one
     if match.exists is False:
-        if attribute.optional:
-            result.append(scope.none_of([scope.put([attribute.any()])]))
-        else:
-            plain.append(NO_CODE)
-    elif match.exists and attribute.optional:
-        plain.append(attribute.any())
-    if not plain:
-        return result
-    # The searched entity's conditions stand side by side, a related one's share one relation.
-    return [*plain, *result] if scope.relation is None else [scope.put(plain), *result]
+        parts.append(Not(lift([attribute.any()], "AND")) if attribute.optional else NEVER)
+    # What is asked of one related entity stands in one criterion.
+    if plain and lift is itself:
+        return [*map(Leaf, plain), *parts]
+    return [lift(plain, "AND"), *parts] if plain else parts

@@ -10,8 +10,8 @@ from typing import Any
 
 from backends.errors import InvalidRequest, Source
 from backends.openbis.decode import Bean, Decoder, text
+from backends.openbis.logic import Json
 from backends.openbis.names import NAMES
-from backends.openbis.values import Json
 from backends.records import (
     EntityTypeRecord,
     Kind,

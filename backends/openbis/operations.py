@@ -14,12 +14,12 @@ from typing import Any
 from backends.errors import ProtocolError, Source
 from backends.fetch import NOTHING_MORE, Fetch
 from backends.filters import Page, PageRequest
-from backends.openbis.criteria import AnyFilter, composite, criteria
+from backends.openbis.criteria import AnyFilter, criteria
 from backends.openbis.decode import Decoder
 from backends.openbis.fetch_options import encode, plan
+from backends.openbis.logic import Json, composite
 from backends.openbis.names import NAMES
 from backends.openbis.paging import beyond, cut, cut_here, key_of, sort_options
-from backends.openbis.values import Json
 from backends.records import Kind
 
 CHUNK = 500  # ids per request; several requests still make one round trip

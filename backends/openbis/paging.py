@@ -11,9 +11,9 @@ from typing import Any
 
 from backends.errors import InvalidRequest, Source
 from backends.filters import Key, PageRequest, Sort
-from backends.openbis.criteria import MODIFIED, REGISTERED, composite
+from backends.openbis.logic import Json, composite
 from backends.openbis.names import CODE_IS_PERM_ID, NAMES
-from backends.openbis.values import CODE, PERM_ID, Json, date, milliseconds
+from backends.openbis.values import CODE, MODIFIED, PERM_ID, REGISTERED, date, milliseconds
 from backends.records import Kind
 
 FIELDS = {

@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from backends.errors import InvalidRequest, Source
 from backends.filters import DateMatch, NumberMatch, StringMatch
-
-Json = dict[str, Any]
+from backends.openbis.logic import Json
 
 SEARCH = "as.dto.common.search."
+REGISTERED = f"{SEARCH}RegistrationDateSearchCriteria"
+MODIFIED = f"{SEARCH}ModificationDateSearchCriteria"
+PROPERTY_DATE = f"{SEARCH}DatePropertySearchCriteria"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -41,6 +42,8 @@ class Attribute:
     def compare(self, comparison: str, value: str) -> Json:
         """One comparison, without wildcards; `comparison` as in `StringEqualToValue`."""
         value = value.upper() if self.upper else value
+        if len(value) > 1 and value[0] == value[-1] == '"':
+            value = f'"{value}"'  # openBIS takes one pair of quotation marks off
         return self._with({"@type": f"{SEARCH}String{comparison}Value", "value": value})
 
     def equal(self, value: str) -> Json:
@@ -60,7 +63,7 @@ CODE = Attribute(f"{SEARCH}CodeSearchCriteria", f"{SEARCH}CodesSearchCriteria", 
 PERM_ID = Attribute(f"{SEARCH}PermIdSearchCriteria")
 
 ANY_CODE = CODE.any()
-# Matches nothing: no code holds a blank. An empty list would be no condition at all.
+# Matches nothing, for no code holds a blank: openBIS has no other word for it.
 NO_CODE = CODE.equal("NO SUCH CODE")
 
 
@@ -81,8 +84,6 @@ def texts(match: StringMatch, attribute: Attribute) -> list[Json]:
     if match.one_of and attribute.plural is not None:
         values = [each.upper() if attribute.upper else each for each in match.one_of]
         result.append({"@type": attribute.plural, "fieldValue": values})
-    elif match.one_of is not None and attribute.plural is not None:
-        result.append(NO_CODE)
     return result
 
 
