@@ -1,0 +1,142 @@
+"""The one composition root: settings and parts in, an ASGI application out.
+
+`Parts` are the long-lived things that requests share, made by `api/demonstration.py` for the
+embedded backends or by `wire_parts` here for real ones. `create_app` puts the routes, the endpoint
+and the layers around it together; its lifespan opens the parts and closes them. Nothing is made at
+import.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from api.auth import Door, Nobody, TokenBox, ViewerSource
+from api.explorer import explorer_routes
+from api.http import GraphQLEndpoint, Wire
+from api.observe import Drain, Health, Observation, error_response, record_of
+from api.schema import build_schema
+from api.settings import Settings, SettingsError, decode_key
+from api.types.errors import format_error
+from backends.lane import Call, Lane, Meter
+from link_store.database import LinkDatabase
+from resolvers.context import RequestContext, Services
+from resolvers.loaders import Loaders
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What requests share.
+
+    Args:
+        services: the adapters, the link store and the caches.
+        database: the link store's own, for migrations and readiness.
+        lanes: the way to each backend by its name, for readiness.
+        nobody: who a request without credentials is.
+        start: opens what must be open before the first request.
+        stop: closes everything, in whatever state it is.
+        routes: further routes, such as the demonstration's control.
+    """
+
+    services: Services
+    database: LinkDatabase
+    lanes: Mapping[str, Lane]
+    start: Callable[[], Awaitable[None]]
+    stop: Callable[[], Awaitable[None]]
+    nobody: ViewerSource = field(default_factory=Nobody)
+    routes: tuple[BaseRoute, ...] = ()
+
+
+def create_app(settings: Settings, parts: Parts, tokens: TokenBox) -> Starlette:
+    """Put the application together; nothing is opened before its lifespan begins."""
+    drain = Drain()
+    door = Door(tokens, parts.nobody)
+
+    async def make_context(request: Request) -> RequestContext:
+        call = Call(Meter(), time.monotonic() + settings.limits.deadline_seconds)
+        viewer = await door.viewer(request.headers, call)
+        request_id = record_of(request.scope).request_id
+        context = RequestContext(viewer, parts.services, request_id, call)
+        context.loaders = Loaders(context)
+        return context
+
+    def renew(context: RequestContext) -> bool:
+        return door.renew(context.viewer, context.failures)
+
+    async def readiness() -> dict[str, str]:
+        states = {
+            name: "UNAVAILABLE" if lane.is_open else "OK" for name, lane in parts.lanes.items()
+        }
+        current = await parts.database.is_current()
+        return {"database": "OK" if current else "MIGRATION_REQUIRED", **states}
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        try:
+            await parts.start()
+            yield
+        finally:
+            await parts.stop()
+
+    health = Health(readiness, drain)
+    endpoint = GraphQLEndpoint(
+        Wire(
+            schema=build_schema(),
+            make_context=make_context,
+            format_error=format_error,
+            limits=settings.limits,
+            introspection=settings.introspection,
+            suggestions=settings.suggestions,
+            renew=renew,
+        )
+    )
+    app = Starlette(
+        routes=[
+            Route("/graphql", endpoint),
+            Route("/healthz", health.healthz),
+            Route("/readyz", health.readyz),
+            *(explorer_routes() if settings.explorer else ()),
+            *parts.routes,
+        ],
+        middleware=[Middleware(Observation, drain=drain)],
+        exception_handlers={404: _no_such_place, 405: _no_such_method},
+        lifespan=lifespan,
+    )
+    app.state.drain = drain
+    app.state.endpoint = endpoint
+    return app
+
+
+def token_box(settings: Settings) -> TokenBox:
+    """Make the box of bearer tokens from the settings' key.
+
+    Raises:
+        SettingsError: there is no key.
+    """
+    if settings.token_key is None:
+        raise SettingsError(
+            "OMNIBIS_TOKEN_KEY or OMNIBIS_TOKEN_KEY_FILE is missing: 32 random bytes in base64, "
+            "such as `openssl rand -base64 32` makes."
+        )
+    return TokenBox((decode_key(settings.token_key),), hours=settings.token_hours)
+
+
+async def _no_such_place(request: Request, _error: Any) -> Response:
+    return error_response(
+        404, "NOT_FOUND", "There is nothing here; the API is at /graphql.", record_of(request.scope)
+    )
+
+
+async def _no_such_method(request: Request, _error: Any) -> Response:
+    return error_response(
+        405, "BAD_USER_INPUT", "That method is not for this address.", record_of(request.scope)
+    )

@@ -1,0 +1,212 @@
+"""The `omnibis` command: each subcommand reads its settings, builds what it needs, and says it.
+
+What goes wrong for a reason that the caller can mend is told in one sentence on standard error,
+with exit code 2, and without a stack trace. The heavy parts of the house are imported by the
+command that needs them, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import secrets
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, Final, NoReturn
+
+import typer
+
+SCHEMA: Final = Path(__file__).parent / "schema.graphql"
+
+app = typer.Typer(
+    name="omnibis",
+    help="One GraphQL endpoint over openBIS and OMERO.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _stop(message: str) -> NoReturn:
+    typer.echo(f"omnibis: {message}", err=True)
+    raise typer.Exit(2)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"omnibis {version('omnibis')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    _show: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(  # noqa: PLR0917 - typer makes options of them
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8000,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    seed: Annotated[int, typer.Option(help="What the studies' numbers follow from.")] = 1,
+    sheet: Annotated[
+        Path | None, typer.Option(help="An annotation table (CSV or TSV) to load as a study.")
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="How the sheet is to be read; see examples/.")
+    ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(help="Start with openbis or omero switched off.")
+    ] = None,
+) -> None:
+    """Run omnibis over an embedded openBIS and an embedded OMERO, with three studies."""
+    from api import demonstration, server  # noqa: PLC0415 - see the module's docstring
+    from api.app import create_app  # noqa: PLC0415
+    from api.auth import TokenBox  # noqa: PLC0415
+    from backends.demo.sheet import SheetError  # noqa: PLC0415
+
+    if (sheet is None) != (mapping is None):
+        _stop("give --sheet and --mapping together; examples/ has a mapping to start from.")
+    if unknown := set(without or ()) - {"openbis", "omero"}:
+        _stop(f"--without takes openbis or omero, not {min(unknown)}.")
+    settings = _settings(
+        demo=True, explorer=True, introspection=True, suggestions=True, host=host, port=port
+    )
+    study = demonstration.Sheet(sheet, mapping) if sheet and mapping else None
+    try:
+        listener = server.take_port(settings.host, settings.port)
+        built = demonstration.demonstration(
+            settings, seed=seed, sheet=study, without=tuple(without or ())
+        )
+    except (server.ServerError, SheetError) as error:
+        _stop(str(error))
+    application = create_app(
+        settings, built.parts, TokenBox((secrets.token_bytes(32),), hours=settings.token_hours)
+    )
+    _serve(application, listener, settings, lambda: _welcome(server.address_of(listener)))
+
+
+@app.command()
+def serve() -> None:
+    """Run omnibis over the openBIS and the OMERO named in the settings."""
+    from api.app import token_box  # noqa: PLC0415
+    from api.settings import SettingsError  # noqa: PLC0415
+
+    settings = _settings()
+    missing = [
+        variable
+        for variable, value in (
+            ("OMNIBIS_OPENBIS_URL", settings.openbis_url),
+            ("OMNIBIS_OMERO_HOST", settings.omero_host),
+        )
+        if value is None
+    ]
+    if missing:
+        _stop(f"{' and '.join(missing)} must be set; `omnibis demo` needs neither.")
+    try:
+        token_box(settings)
+    except SettingsError as error:
+        _stop(str(error))
+    _stop(
+        "the settings are complete, but this version cannot reach a real OMERO yet: the Ice "
+        "transport comes with a later one. `omnibis demo` runs over embedded backends."
+    )
+
+
+@app.command()
+def migrate(
+    url: Annotated[
+        str | None, typer.Option(help="The link store; else OMNIBIS_DATABASE_URL.")
+    ] = None,
+) -> None:
+    """Bring the link store's tables to this version."""
+    from link_store.database import LinkDatabase  # noqa: PLC0415
+    from link_store.errors import LinkStoreError  # noqa: PLC0415
+
+    settings = _settings(**({} if url is None else {"database_url": url}))
+    try:
+        LinkDatabase(settings.database_url.get_secret_value()).migrate_now()
+    except LinkStoreError as error:
+        _stop(error.message)
+    typer.echo("The link store is at this version.")
+
+
+@app.command()
+def schema(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail if the file is out of date.")
+    ] = False,
+    file: Annotated[Path, typer.Option(help="Where the schema is written.")] = SCHEMA,
+) -> None:
+    """Write the schema, as clients see it, from the code."""
+    from api.schema import build_schema  # noqa: PLC0415
+
+    text = build_schema().as_str().rstrip() + "\n"
+    if not check:
+        file.write_text(text, encoding="utf-8")
+        typer.echo(f"{file} is written.")
+    elif not file.is_file() or file.read_text(encoding="utf-8") != text:
+        _stop(f"{file} is out of date; run `omnibis schema` and commit what it writes.")
+    else:
+        typer.echo(f"{file} is up to date.")
+
+
+def _settings(**given: Any) -> Any:
+    from api.settings import SettingsError, load_settings  # noqa: PLC0415
+
+    try:
+        return load_settings(**given)
+    except SettingsError as error:
+        _stop(str(error))
+
+
+def _serve(application: Any, listener: Any, settings: Any, on_started: Any) -> None:
+    from api import server  # noqa: PLC0415
+    from api.observe import configure_logging  # noqa: PLC0415
+
+    configure_logging(settings.log_level)
+    server.run(
+        application,
+        listener,
+        drain=application.state.drain,
+        drain_seconds=settings.drain_seconds,
+        on_started=on_started,
+    )
+
+
+def _welcome(address: str) -> None:
+    from api.demonstration import USERS  # noqa: PLC0415
+    from api.explorer import has_graphiql, saved_query  # noqa: PLC0415
+    from backends.demo.accounts import DEMO_PASSWORD  # noqa: PLC0415
+
+    explorer = "GraphiQL" if has_graphiql() else "plain; run `make explorer` for GraphiQL"
+    width = max(map(len, USERS))
+    users = "\n".join(f"  {name:{width}}  {what}" for name, what in USERS.items())
+    queries = "\n\n".join(saved_query(name).strip() for name in ("project", "images"))
+    typer.echo(
+        f"""
+omnibis is ready, over an embedded openBIS and an embedded OMERO.
+
+  explorer  {address}/  ({explorer})
+  API       {address}/graphql
+  health    {address}/healthz  {address}/readyz
+  switch    curl -X PUT -H 'Content-Type: application/json' -d '{{"state": "off"}}' \\
+              {address}/demo/backends/omero
+
+Users, password `{DEMO_PASSWORD}` for all:
+{users}
+
+Two queries to paste into the explorer:
+
+{queries}
+
+Stop with Ctrl+C.
+"""
+    )

@@ -1,0 +1,202 @@
+"""The parts of `omnibis demo`: embedded openBIS and OMERO, a temporary link store, their links.
+
+Everything above the two transports is what production runs. One route more than there: it switches
+an embedded backend off and on again, or makes it slow, to show what the rest of the house does
+then. Called by `api/cli.py`, by tests and by benchmarks.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.app import Parts
+from api.auth import AnonymousViewer
+from api.observe import error_response, record_of
+from api.settings import Settings
+from backends.demo.accounts import DEMO_PASSWORD
+from backends.demo.faults import Faults
+from backends.demo.omero_store import OmeroStore
+from backends.demo.omero_transport import StoreTransport
+from backends.demo.openbis_server import create_openbis_server
+from backends.demo.sheet import load_sheet
+from backends.demo.study import build_world
+from backends.demo.world import World
+from backends.errors import Source
+from backends.lane import Lane
+from backends.omero.client import OmeroClient
+from backends.openbis.client import OpenbisClient
+from backends.openbis.transport import AsgiTransport
+from link_store.database import LinkDatabase
+from link_store.records import NewSampleLink
+from link_store.store import LinkStore
+from resolvers.context import Services
+from resolvers.viewers import ViewerCache
+
+STEWARD: Final = "steward"
+USERS: Final = {
+    "steward": "sees everything; a request without credentials acts as this user",
+    "plant": "sees the plant study only",
+    "oncology": "sees the two clinical studies",
+    "genomics": "sees the clinical samples, but not their images",
+    "microscopy": "sees all images, but no samples",
+}
+BODY_BYTES: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """An annotation table to load beside the built-in studies, and how it is to be read."""
+
+    table: Path
+    mapping: Path
+
+
+@dataclass(slots=True)
+class Demonstration:
+    """The embedded installation; `parts` is what the application is made of."""
+
+    parts: Parts
+    world: World
+    faults: Mapping[str, Faults] = field(default_factory=dict)
+
+
+def demonstration(
+    settings: Settings,
+    *,
+    seed: int = 1,
+    sheet: Sheet | None = None,
+    without: tuple[str, ...] = (),
+) -> Demonstration:
+    """Build the embedded installation; nothing listens and no file stays behind.
+
+    Args:
+        settings: lanes' sizes and the instances' names; the link store is a temporary one.
+        seed: the studies' numbers follow from it.
+        sheet: a further study to load.
+        without: `openbis` or `omero`, to be switched off from the start.
+
+    Raises:
+        SheetError: the sheet has faults; it tells all of them.
+    """
+    world = build_world(seed)
+    if sheet is not None:
+        load_sheet(world, sheet.table, sheet.mapping)
+    faults = {"openbis": Faults(), "omero": Faults()}
+    for name in without:
+        faults[name].off = True
+    lanes = {
+        "openbis": _lane(Source.OPENBIS, settings.openbis_concurrency, settings.openbis_timeout),
+        "omero": _lane(Source.OMERO, settings.omero_concurrency, settings.omero_timeout),
+    }
+    openbis = OpenbisClient(
+        AsgiTransport(create_openbis_server(world.openbis, faults=faults["openbis"])),
+        lanes["openbis"],
+    )
+    omero = OmeroClient(
+        StoreTransport(OmeroStore(world.omero, faults=faults["omero"])), lanes["omero"]
+    )
+    database = LinkDatabase("sqlite://")
+    links = LinkStore(database, settings.openbis_instance, settings.omero_instance)
+
+    async def start() -> None:
+        await database.migrate()
+        await seed_links(links, world)
+
+    async def stop() -> None:
+        try:
+            await openbis.aclose()
+            await omero.aclose()
+        finally:
+            await database.dispose()
+
+    parts = Parts(
+        services=Services(openbis, omero, links, ViewerCache()),
+        database=database,
+        lanes=lanes,
+        start=start,
+        stop=stop,
+        nobody=AnonymousViewer(
+            STEWARD,
+            SecretStr(DEMO_PASSWORD),
+            {Source.OPENBIS: openbis, Source.OMERO: omero},
+        ),
+        routes=(Route("/demo/backends/{name}", Control(faults).respond, methods=["GET", "PUT"]),),
+    )
+    return Demonstration(parts, world, faults)
+
+
+def _lane(source: Source, concurrency: int, timeout: float) -> Lane:
+    return Lane(source, concurrency=concurrency, timeout=timeout)
+
+
+async def seed_links(links: LinkStore, world: World) -> None:
+    """Write the world's links, as their discovery would."""
+    for project in world.project_links:
+        await links.link_project(project.perm_id, project.omero_id, author=STEWARD)
+    by_project: defaultdict[str, list[NewSampleLink]] = defaultdict(list)
+    for sample in world.sample_links:
+        by_project[sample.project_perm_id].append(
+            NewSampleLink(sample.perm_id, sample.project_perm_id, sample.omero_id)
+        )
+    for samples in by_project.values():
+        await links.link_samples(samples, author=STEWARD)
+
+
+class BackendState(BaseModel):
+    """What the control route takes: switch a backend off or on, or make it slow."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state: Literal["on", "off"] | None = None
+    latency: float | None = Field(default=None, ge=0, le=60)  # seconds for each call
+
+
+class Control:
+    """`/demo/backends/{openbis|omero}`: GET tells a backend's state, PUT changes it."""
+
+    def __init__(self, faults: Mapping[str, Faults]) -> None:
+        self._faults = faults
+
+    async def respond(self, request: Request) -> Response:
+        """Answer one request."""
+        record = record_of(request.scope)
+        faults = self._faults.get(request.path_params["name"])
+        if faults is None:
+            return error_response(404, "NOT_FOUND", "Name openbis or omero.", record)
+        if request.method == "PUT":
+            wanted = await _wanted(request)
+            if wanted is None:
+                advice = 'Send JSON such as {"state": "off"} or {"state": "on", "latency": 0.02}.'
+                return error_response(400, "BAD_USER_INPUT", advice, record)
+            faults.off = faults.off if wanted.state is None else wanted.state == "off"
+            faults.latency = faults.latency if wanted.latency is None else wanted.latency
+        return _json({"state": "off" if faults.off else "on", "latency": faults.latency})
+
+
+async def _wanted(request: Request) -> BackendState | None:
+    # Only this media type makes a browser ask first before another site's page may send it.
+    if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
+        return None
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES:
+            return None
+    try:
+        return BackendState.model_validate_json(bytes(body), strict=True)
+    except ValidationError:
+        return None
+
+
+def _json(body: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(body), media_type="application/json; charset=utf-8")
