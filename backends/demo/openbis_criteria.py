@@ -1,0 +1,201 @@
+"""Search: from criteria to the set of keys of the visible rows that meet them.
+
+It works on sets, as the server does. Criteria that an index answers give a set at once; the others
+test the rows that are left. Two habits of openBIS' own planner are kept, because an adapter must
+not rely on better: `negated` turns around only what stands directly in a group of samples or data
+sets, never its parent, child or nested groups (those keep their own sign); and several parent
+criteria in one group ask for one parent that meets them all, one without any match being skipped.
+What a single criterion tests is in `openbis_attributes.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from backends.demo.openbis_attributes import Attributes, Unsupported
+from backends.demo.openbis_catalog import Catalog
+from backends.demo.openbis_errors import ServerFailure, invalid_parameters
+from backends.demo.openbis_ids import key_of_id
+from backends.demo.openbis_kinds import NAMES, TYPE_OF, TYPED_BY, Kind
+from backends.demo.openbis_rights import Rights
+from backends.demo.openbis_values import exact_string, short_name
+
+Criterion = dict[str, Any]
+
+_COMPOSITE = frozenset({Kind.EXPERIMENT, Kind.SAMPLE, Kind.DATA_SET})
+_RELATED = {
+    Kind.SAMPLE: ("SampleParentsSearchCriteria", "SampleChildrenSearchCriteria"),
+    Kind.DATA_SET: ("DataSetParentsSearchCriteria", "DataSetChildrenSearchCriteria"),
+}
+# (kind, criteria about another kind) → (that kind, the index of ours that leads there)
+_RELATIONS = {
+    (Kind.PROJECT, "SpaceSearchCriteria"): (Kind.SPACE, "space"),
+    (Kind.EXPERIMENT, "ProjectSearchCriteria"): (Kind.PROJECT, "project"),
+    (Kind.SAMPLE, "SpaceSearchCriteria"): (Kind.SPACE, "space"),
+    (Kind.SAMPLE, "ProjectSearchCriteria"): (Kind.PROJECT, "project"),
+    (Kind.SAMPLE, "ExperimentSearchCriteria"): (Kind.EXPERIMENT, "experiment"),
+    (Kind.DATA_SET, "ExperimentSearchCriteria"): (Kind.EXPERIMENT, "experiment"),
+    (Kind.DATA_SET, "SampleSearchCriteria"): (Kind.SAMPLE, "sample"),
+    (Kind.TERM, "VocabularySearchCriteria"): (Kind.VOCABULARY, "vocabulary"),
+    (Kind.PROPERTY_TYPE, "VocabularySearchCriteria"): (Kind.VOCABULARY, "vocabulary"),
+}
+_OWNERS = {"RegistratorSearchCriteria": "registrator", "ModifierSearchCriteria": "registrator"}
+
+
+class Search:
+    """One search of one viewer over the catalog."""
+
+    def __init__(self, catalog: Catalog, rights: Rights) -> None:
+        self._catalog = catalog
+        self._rights = rights
+        self._attributes = Attributes(catalog)
+
+    def select(self, kind: Kind, criteria: Criterion) -> set[str]:
+        """The keys of the visible rows of a kind that meet the criteria."""
+        try:
+            return self._rights.visible(kind, self._matching(kind, criteria))
+        except Unsupported as unsupported:
+            raise ServerFailure(
+                f"Unsupported criterion type: {unsupported} (Context: [])"
+            ) from unsupported
+
+    def _matching(self, kind: Kind, criteria: Criterion) -> set[str]:
+        items = criteria.get("criteria") or []
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise invalid_parameters()
+        either = _operator(criteria) == "OR"
+        negated = bool(criteria.get("negated"))
+        if not items:
+            return set(self._catalog.table(kind).rows)
+        if kind not in _COMPOSITE:
+            return self._main(kind, items, either=either, negated=negated)
+        same = f"{NAMES[kind].bean}SearchCriteria"
+        parents_name, children_name = _RELATED.get(kind, ("", ""))
+        parents = [item for item in items if short_name(item) == parents_name]
+        children = [item for item in items if short_name(item) == children_name]
+        nested = [item for item in items if short_name(item) == same]
+        apart = [*parents, *children, *(nested if parents_name else [])]
+        main = [item for item in items if not any(item is other for other in apart)]
+        groups: list[set[str]] = []
+        if main:
+            groups.append(self._main(kind, main, either=either, negated=negated))
+        if parents:
+            groups.append(self._children_of(kind, self._relatives(kind, parents, either=either)))
+        if children:
+            groups.append(self._parents_of(kind, self._relatives(kind, children, either=either)))
+        groups.extend(self._rights.visible(kind, self._matching(kind, item)) for item in nested)
+        return _merged(groups, either=either)
+
+    def _main(self, kind: Kind, items: list[Criterion], *, either: bool, negated: bool) -> set[str]:
+        rows = self._catalog.table(kind).rows
+        sets: list[set[str]] = []
+        tests: list[Callable[[Any], bool]] = []
+        for item in items:
+            found = self._indexed(kind, item)
+            if found is None:
+                tests.append(self._attributes.test(kind, item))
+            else:
+                sets.append(found)
+        if either:
+            result = set().union(*sets)
+            if tests:
+                result.update(
+                    key
+                    for key, row in rows.items()
+                    if key not in result and any(test(row) for test in tests)
+                )
+        else:
+            left: Iterable[str] = _merged(sets, either=False) if sets else rows
+            result = {key for key in left if all(test(rows[key]) for test in tests)}
+        return rows.keys() - result if negated else result
+
+    def _relatives(self, kind: Kind, items: list[Criterion], *, either: bool) -> set[str]:
+        found = [self._rights.visible(kind, self._matching(kind, item)) for item in items]
+        return _merged([keys for keys in found if keys], either=either)
+
+    def _children_of(self, kind: Kind, parents: set[str]) -> set[str]:
+        return self._catalog.table(kind).by_any("parent", parents)
+
+    def _parents_of(self, kind: Kind, children: set[str]) -> set[str]:
+        rows = self._catalog.table(kind).rows
+        return {parent for key in children for parent in rows[key].parents if parent in rows}
+
+    def _indexed(self, kind: Kind, item: Criterion) -> set[str] | None:
+        """The rows of a criterion that needs no scan, or None when it does."""
+        name = short_name(item)
+        table = self._catalog.table(kind)
+        wildcards = bool(item.get("useWildcards", True))
+        if name == f"{NAMES[kind].bean}SearchCriteria":
+            return self._rights.visible(kind, self._matching(kind, item))
+        if (kind, name) in _RELATIONS:
+            target, index = _RELATIONS[kind, name]
+            return table.by_any(index, self.select(target, item))
+        if kind in TYPE_OF and name in {
+            f"{NAMES[TYPE_OF[kind]].bean}SearchCriteria",
+            "EntityTypeSearchCriteria",
+        }:
+            return table.by_any("type", self.select(TYPE_OF[kind], item))
+        if name == "CodesSearchCriteria" and table.has_index("code"):
+            return table.by_any("code", item.get("fieldValue") or [])
+        exact = exact_string(item.get("fieldValue"), wildcards=wildcards)
+        if name == "CodeSearchCriteria" and exact is not None and table.has_index("code"):
+            return set(table.by("code", exact.removeprefix("/")))
+        if name == "PermIdSearchCriteria" and exact is not None and kind is not Kind.TERM:
+            return {exact} & table.rows.keys()
+        if name == "IdSearchCriteria":
+            key = key_of_id(self._catalog, kind, item.get("id") or {})
+            return set() if key is None else {key}
+        return self._indexed_relation(kind, name, item)
+
+    def _indexed_relation(self, kind: Kind, name: str, item: Criterion) -> set[str] | None:
+        catalog = self._catalog
+        if kind is Kind.SAMPLE and name == "DataSetSearchCriteria":
+            rows = catalog.data_sets.rows
+            return {
+                sample
+                for key in self.select(Kind.DATA_SET, item)
+                if (sample := rows[key].sample) is not None
+            }
+        if kind is Kind.EXPERIMENT and name in {"DataSetSearchCriteria", "SampleSearchCriteria"}:
+            if name == "SampleSearchCriteria":
+                samples = catalog.samples.rows
+                found = {samples[key].experiment for key in self.select(Kind.SAMPLE, item)}
+            else:
+                data_sets = catalog.data_sets.rows
+                keys = self.select(Kind.DATA_SET, item)
+                found = {catalog.experiment_of_data_set(data_sets[key]) for key in keys}
+            return {key for key in found if key is not None}
+        if name in _OWNERS:
+            persons = self.select(Kind.PERSON, item)
+            rows_of_kind = catalog.table(kind).rows.items()
+            return {key for key, row in rows_of_kind if getattr(row, "registrator", 0) in persons}
+        if name == "PropertyAssignmentSearchCriteria" and kind in TYPED_BY:
+            return self._types_with(kind, item)
+        return None
+
+    def _types_with(self, kind: Kind, item: Criterion) -> set[str]:
+        """The types that have a property type which meets all nested criteria."""
+        wanted: set[str] = set(self._catalog.property_types.rows)
+        for nested in item.get("criteria") or []:
+            if short_name(nested) != "PropertyTypeSearchCriteria":
+                raise Unsupported(short_name(nested))
+            wanted &= self.select(Kind.PROPERTY_TYPE, nested)
+        rows = self._catalog.types[kind].rows
+        return {key for key, row in rows.items() if wanted.intersection(row.property_codes)}
+
+
+def _operator(criteria: Criterion) -> str:
+    operator = criteria.get("operator") or "AND"
+    if operator not in {"AND", "OR"}:
+        raise invalid_parameters()
+    return str(operator)
+
+
+def _merged(groups: list[set[str]], *, either: bool) -> set[str]:
+    if not groups:
+        return set()
+    if either:
+        return set().union(*groups)
+    smallest, *others = sorted(groups, key=len)
+    return smallest.intersection(*others)
