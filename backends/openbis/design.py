@@ -148,9 +148,7 @@ def _factors(rows: Iterable[tuple[str, str | None, str, str | None]]) -> tuple[F
         if code is not None:
             codes[code] = None
     return tuple(
-        Factor(
-            label, unit, tuple(FactorLevel(value, tuple(codes)) for value, codes in levels.items())
-        )
+        Factor(label, unit, tuple(FactorLevel(value, tuple(codes)) for value, codes in has.items()))
         for (label, unit), has in found.items()
     )
 
