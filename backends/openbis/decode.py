@@ -29,6 +29,7 @@ Bean = dict[str, Any]
 
 # Nothing that is read as an object first stands below these; they are the bulk of an answer.
 UNINDEXED = frozenset({"fetchOptions", "properties"})
+CONTAINERS: frozenset[type[Any]] = frozenset({dict, list})
 LISTS = frozenset({"parents", "children", "omics_datasets"})
 
 
@@ -264,20 +265,18 @@ def person(bean: Bean) -> PersonRecord:
 def _indexed(root: Any) -> dict[int, Bean]:
     """Every object of an answer by its `@id`; without recursion, since answers nest deeply."""
     index: dict[int, Bean] = {}
-    pending = [root]
+    pending: list[Any] = [root] if root.__class__ in CONTAINERS else []
     while pending:
         value = pending.pop()
-        if isinstance(value, dict):
-            number = value.get("@id")
-            if isinstance(number, int):
-                index[number] = value
-            pending += [
-                each
-                for key, each in value.items()
-                if isinstance(each, dict | list) and key not in UNINDEXED
-            ]
-        else:
-            pending += [each for each in value if isinstance(each, dict | list)]
+        if value.__class__ is list:
+            pending += [each for each in value if each.__class__ in CONTAINERS]
+            continue
+        number = value.get("@id")
+        if number.__class__ is int:
+            index[number] = value
+        for key, each in value.items():
+            if each.__class__ in CONTAINERS and key not in UNINDEXED:
+                pending.append(each)
     return index
 
 
@@ -288,8 +287,11 @@ def _properties(value: Any) -> tuple[PropertyRecord, ...]:
         raise unusable("properties are missing")
     records = []
     for code, each in value.items():
-        values = each if isinstance(each, list) else [each]
-        texts = tuple(_spelled(part) for part in values if part is not None)
+        if each.__class__ is str:
+            texts: tuple[str, ...] = (each,)
+        else:  # absent, a list, or from a server that types its values
+            values = each if isinstance(each, list) else [each]
+            texts = tuple(_spelled(part) for part in values if part is not None)
         if texts and not code.startswith("@"):
             records.append(PropertyRecord(code.upper(), texts))
     return tuple(records)
