@@ -63,10 +63,10 @@ class Limits(BaseModel):
     )
 
 
-def limit_error(what: str, limit: float, node: Node | None = None) -> GraphQLError:
+def limit_error(what: str, limit: int, node: Node | None = None) -> GraphQLError:
     """Say which limit was passed and what to do about it."""
     return GraphQLError(
-        f"The request has more than {limit:g} {what}, this server's limit. "
+        f"The request has more than {limit} {what}, this server's limit. "
         "Ask for less, or split it into several requests.",
         node,
         extensions={"code": "LIMIT_EXCEEDED", "retryable": False},

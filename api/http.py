@@ -201,6 +201,7 @@ class GraphQLEndpoint:
         return body
 
     def _refusal(self, errors: tuple[GraphQLError, ...], record: RequestRecord) -> dict[str, Any]:
+        record.refused = True
         return {
             "errors": [self._format(error, record) for error in errors],
             "extensions": {"requestId": record.request_id},

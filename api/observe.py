@@ -44,6 +44,7 @@ class RequestRecord:
     calls: Mapping[str, int] = field(default_factory=dict)
     milliseconds: Mapping[str, float] = field(default_factory=dict)
     codes: list[str] = field(default_factory=list)
+    refused: bool = False  # nothing was run, although the status may be 200
     status: int = 0
 
     def line(self) -> dict[str, Any]:
@@ -66,7 +67,7 @@ class RequestRecord:
     def _outcome(self) -> str:
         if self.status == 0:
             return "aborted"
-        if self.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin
+        if self.refused or self.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin
             return "refused"
         return "partial" if self.codes else "ok"
 

@@ -88,11 +88,13 @@ async def test_refuses_to_answer_in_another_media_type(
     ("parameters", "message"),
     [
         ({"query": "{"}, "Syntax Error: Expected Name, found <EOF>."),
-        ({"query": "{ nothing }"}, "Cannot query field 'nothing' on type 'Query'."),
+        ({"query": "{ xyzzy }"}, "Cannot query field 'xyzzy' on type 'Query'."),
         (
             {"query": "query ($s: Shape!) { sides(shape: $s) }"},
-            "Variable '$s' has invalid value: Expected a value of non-null type 'Shape!' "
-            "to be provided.",
+            (
+                "Variable '$s' has invalid value: Expected a value of non-null type 'Shape!' "
+                "to be provided."
+            ),
         ),
         ({"query": "query A { hello } query B { hello }"}, None),
         ({"query": "query A { hello }", "operationName": "B"}, "Unknown operation named 'B'."),
@@ -221,8 +223,8 @@ async def test_a_body_beyond_the_limit_is_not_read(client: httpx.AsyncClient) ->
     assert response.status_code == 413
     error = only_error(response)
     assert error["extensions"]["code"] == "LIMIT_EXCEEDED"
-    assert "1.04858e+06" not in error["message"]
-    assert "1048576 bytes" in error["message"]
+    assert "more than 1048576 bytes" in error["message"]
+    assert sent < 2 * 1024 * 1024
     announced = await post(client, b'{"query": "' + b"x" * 10_000_000 + b'"}')
     assert announced.status_code == 413
 
@@ -342,6 +344,6 @@ async def test_a_draining_server_sends_clients_elsewhere(make_wire: Any, connect
     assert response.json()["errors"][0]["extensions"]["retryable"] is True
 
 
-async def test_numbers_beyond_json_are_masked_not_sent_broken(client: httpx.AsyncClient) -> None:
+async def test_odd_characters_come_back_as_they_went(client: httpx.AsyncClient) -> None:
     response = await ask(client, "query ($n: String) { hello(name: $n) }", variables={"n": "\x00ü"})
     assert orjson.loads(response.content)["data"] == {"hello": "hello \x00ü"}
