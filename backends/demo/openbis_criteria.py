@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from backends.demo.openbis_attributes import Attributes, Unsupported
+from backends.demo.openbis_attributes import Attributes
 from backends.demo.openbis_catalog import Catalog
+from backends.demo.openbis_data_criteria import Unsupported, has_wildcards
 from backends.demo.openbis_errors import ServerFailure, invalid_parameters
 from backends.demo.openbis_ids import key_of_id
 from backends.demo.openbis_kinds import NAMES, TYPE_OF, TYPED_BY, Kind
@@ -40,7 +41,17 @@ _RELATIONS = {
     (Kind.TERM, "VocabularySearchCriteria"): (Kind.VOCABULARY, "vocabulary"),
     (Kind.PROPERTY_TYPE, "VocabularySearchCriteria"): (Kind.VOCABULARY, "vocabulary"),
 }
-_OWNERS = {"RegistratorSearchCriteria": "registrator", "ModifierSearchCriteria": "registrator"}
+# (kind, criteria about another kind) → (that kind, the key of ours that a row of it names)
+_BACK_REFERENCES: dict[tuple[Kind, str], tuple[Kind, Callable[[Catalog, Any], str | None]]] = {
+    (Kind.SAMPLE, "DataSetSearchCriteria"): (Kind.DATA_SET, lambda _, row: row.sample),
+    (Kind.EXPERIMENT, "SampleSearchCriteria"): (Kind.SAMPLE, lambda _, row: row.experiment),
+    (Kind.EXPERIMENT, "DataSetSearchCriteria"): (
+        Kind.DATA_SET,
+        lambda catalog, row: catalog.experiment_of_data_set(row),
+    ),
+}
+# Nothing has been modified by anybody else than its registrator.
+_OWNERS = frozenset({"RegistratorSearchCriteria", "ModifierSearchCriteria"})
 
 
 class Search:
@@ -124,55 +135,56 @@ class Search:
     def _indexed(self, kind: Kind, item: Criterion) -> set[str] | None:
         """The rows of a criterion that needs no scan, or None when it does."""
         name = short_name(item)
-        table = self._catalog.table(kind)
-        wildcards = bool(item.get("useWildcards", True))
         if name == f"{NAMES[kind].bean}SearchCriteria":
             return self._rights.visible(kind, self._matching(kind, item))
+        found = self._by_relation(kind, name, item)
+        if found is None:
+            found = self._by_code(kind, name, item)
+        if found is None:
+            found = self._by_back_reference(kind, name, item)
+        return found
+
+    def _by_relation(self, kind: Kind, name: str, item: Criterion) -> set[str] | None:
+        table = self._catalog.table(kind)
         if (kind, name) in _RELATIONS:
             target, index = _RELATIONS[kind, name]
             return table.by_any(index, self.select(target, item))
-        if kind in TYPE_OF and name in {
-            f"{NAMES[TYPE_OF[kind]].bean}SearchCriteria",
+        type_kind = TYPE_OF.get(kind)
+        if type_kind is not None and name in {
+            f"{NAMES[type_kind].bean}SearchCriteria",
             "EntityTypeSearchCriteria",
         }:
-            return table.by_any("type", self.select(TYPE_OF[kind], item))
+            return table.by_any("type", self.select(type_kind, item))
+        return None
+
+    def _by_code(self, kind: Kind, name: str, item: Criterion) -> set[str] | None:
+        table = self._catalog.table(kind)
         if name == "CodesSearchCriteria" and table.has_index("code"):
             return table.by_any("code", item.get("fieldValue") or [])
-        exact = exact_string(item.get("fieldValue"), wildcards=wildcards)
+        exact = exact_string(item.get("fieldValue"), wildcards=has_wildcards(item))
         if name == "CodeSearchCriteria" and exact is not None and table.has_index("code"):
             return set(table.by("code", exact.removeprefix("/")))
         if name == "PermIdSearchCriteria" and exact is not None and kind is not Kind.TERM:
             return {exact} & table.rows.keys()
         if name == "IdSearchCriteria":
-            key = key_of_id(self._catalog, kind, item.get("id") or {})
+            key = key_of_id(self._catalog, kind, item.get("id"))
             return set() if key is None else {key}
-        return self._indexed_relation(kind, name, item)
+        return None
 
-    def _indexed_relation(self, kind: Kind, name: str, item: Criterion) -> set[str] | None:
-        catalog = self._catalog
-        if kind is Kind.SAMPLE and name == "DataSetSearchCriteria":
-            rows = catalog.data_sets.rows
-            return {
-                sample
-                for key in self.select(Kind.DATA_SET, item)
-                if (sample := rows[key].sample) is not None
-            }
-        if kind is Kind.EXPERIMENT and name in {"DataSetSearchCriteria", "SampleSearchCriteria"}:
-            if name == "SampleSearchCriteria":
-                samples = catalog.samples.rows
-                found = {samples[key].experiment for key in self.select(Kind.SAMPLE, item)}
-            else:
-                data_sets = catalog.data_sets.rows
-                keys = self.select(Kind.DATA_SET, item)
-                found = {catalog.experiment_of_data_set(data_sets[key]) for key in keys}
-            return {key for key in found if key is not None}
-        if name in _OWNERS:
-            persons = self.select(Kind.PERSON, item)
-            rows_of_kind = catalog.table(kind).rows.items()
-            return {key for key, row in rows_of_kind if getattr(row, "registrator", 0) in persons}
+    def _by_back_reference(self, kind: Kind, name: str, item: Criterion) -> set[str] | None:
+        """The rows that others refer to: samples by their data sets, types by their properties."""
         if name == "PropertyAssignmentSearchCriteria" and kind in TYPED_BY:
             return self._types_with(kind, item)
-        return None
+        if name in _OWNERS:
+            persons = self.select(Kind.PERSON, item)
+            rows = self._catalog.table(kind).rows.items()
+            return {key for key, row in rows if getattr(row, "registrator", None) in persons}
+        if (kind, name) not in _BACK_REFERENCES:
+            return None
+        target, key_of = _BACK_REFERENCES[kind, name]
+        others = self._catalog.table(target).rows
+        found = {key_of(self._catalog, others[key]) for key in self.select(target, item)}
+        return {key for key in found if key is not None}
 
     def _types_with(self, kind: Kind, item: Criterion) -> set[str]:
         """The types that have a property type which meets all nested criteria."""

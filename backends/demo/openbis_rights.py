@@ -7,15 +7,13 @@ get leave out what is not visible, silently; reading needs no more than OBSERVER
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from backends.demo.openbis_catalog import Catalog
 from backends.demo.openbis_errors import UserFailure
 from backends.demo.openbis_kinds import Kind
 from backends.demo.world import Person
-
-_SCOPED = frozenset({Kind.SPACE, Kind.PROJECT, Kind.EXPERIMENT, Kind.SAMPLE, Kind.DATA_SET})
 
 
 class Rights:
@@ -29,6 +27,13 @@ class Rights:
         self._projects = {role.scope for role in person.roles if role.level == "PROJECT"}
         rows = catalog.projects.rows
         self._spaces_of_projects = {rows[key].space for key in self._projects if key in rows}
+        self._sees: dict[Kind, Callable[[Any], bool]] = {
+            Kind.SPACE: self._sees_space,
+            Kind.PROJECT: self._sees_project,
+            Kind.EXPERIMENT: self._sees_experiment,
+            Kind.SAMPLE: self._sees_sample,
+            Kind.DATA_SET: self._sees_data_set,
+        }
 
     @property
     def administers(self) -> bool:
@@ -43,31 +48,32 @@ class Rights:
 
     def sees(self, kind: Kind, row: Any) -> bool:
         """Whether one row is visible."""
-        if self.everything or kind not in _SCOPED:
-            return True
-        if kind is Kind.SPACE:
-            return row.code in self._spaces or row.code in self._spaces_of_projects
-        if kind is Kind.PROJECT:
-            return row.space in self._spaces or row.perm_id in self._projects
-        if kind is Kind.EXPERIMENT:
-            return self.sees(Kind.PROJECT, self._catalog.projects.rows[row.project])
-        if kind is Kind.SAMPLE:
-            if row.space in self._spaces:
-                return True
-            project = self._catalog.project_of_sample(row)
-            return project is not None and project in self._projects
-        return self._sees_data_set(row)
+        return self.everything or kind not in self._sees or self._sees[kind](row)
 
     def visible(self, kind: Kind, keys: Iterable[str]) -> set[str]:
         """Those of the keys whose rows are visible."""
-        if self.everything or kind not in _SCOPED:
+        if self.everything or kind not in self._sees:
             return set(keys)
-        rows = self._catalog.table(kind).rows
-        return {key for key in keys if self.sees(kind, rows[key])}
+        rows, sees = self._catalog.table(kind).rows, self._sees[kind]
+        return {key for key in keys if sees(rows[key])}
+
+    def _sees_space(self, row: Any) -> bool:
+        return row.code in self._spaces or row.code in self._spaces_of_projects
+
+    def _sees_project(self, row: Any) -> bool:
+        return row.space in self._spaces or row.perm_id in self._projects
+
+    def _sees_experiment(self, row: Any) -> bool:
+        return self._sees_project(self._catalog.projects.rows[row.project])
+
+    def _sees_sample(self, row: Any) -> bool:
+        if row.space in self._spaces or not row.space:  # shared samples are everybody's
+            return True
+        return bool(self._projects) and self._catalog.project_of_sample(row) in self._projects
 
     def _sees_data_set(self, row: Any) -> bool:
         experiment = self._catalog.experiment_of_data_set(row)
         if experiment is not None:
-            return self.sees(Kind.EXPERIMENT, self._catalog.experiments.rows[experiment])
+            return self._sees_experiment(self._catalog.experiments.rows[experiment])
         sample = self._catalog.samples.rows.get(row.sample or "")
-        return sample is not None and self.sees(Kind.SAMPLE, sample)
+        return sample is not None and self._sees_sample(sample)

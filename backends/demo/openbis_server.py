@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import time
 from typing import Any
 
@@ -137,10 +138,8 @@ def _from_query(request: Request) -> Any:
     if "method" not in query:
         raise invalid_request()
     text = query.get("params", "[]").encode()
-    try:
-        text = base64.b64decode(text, validate=True) or text
-    except binascii.Error:
-        pass  # plain JSON, then
+    with contextlib.suppress(binascii.Error):  # plain JSON, then
+        text = base64.b64decode(text, validate=True)
     return {"method": query["method"], "id": query.get("id"), "params": _parsed(text)}
 
 

@@ -13,7 +13,20 @@ from backends.demo.openbis_catalog import Catalog
 from backends.demo.openbis_errors import UserFailure
 from backends.demo.openbis_kinds import TYPE_OF, Kind
 
-_DATED = frozenset({*TYPE_OF, Kind.PROJECT, Kind.SPACE})
+_ATTRIBUTES = {
+    "CODE": "code",
+    "TYPE": "type",
+    "ORDINAL": "ordinal",
+    "REGISTRATION_DATE": "registered",
+    "MODIFICATION_DATE": "modified",
+}
+_MISSING = frozenset(
+    {
+        (Kind.PERSON, "CODE"),
+        *((kind, "TYPE") for kind in Kind if kind not in TYPE_OF),
+        *((kind, "ORDINAL") for kind in Kind if kind is not Kind.TERM),
+    }
+)
 _IDENTIFIED = frozenset({Kind.SPACE, Kind.PROJECT, Kind.EXPERIMENT, Kind.SAMPLE})
 
 
@@ -33,24 +46,16 @@ class Sorting:
         return value
 
     def _value(self, kind: Kind, key: str, row: Any, field: str) -> Any:
-        if field == "CODE" and kind is not Kind.PERSON:
-            return row.code
         if field == "PERM_ID":
             return key
         if field == "IDENTIFIER" and kind in _IDENTIFIED:
             return self._catalog.identifier(kind, row)
-        if field in {"REGISTRATION_DATE", "MODIFICATION_DATE"}:
-            if kind not in _DATED:
-                return self._catalog.founded
-            later = field == "MODIFICATION_DATE"
-            return getattr(row, "modified", row.registered) if later else row.registered
-        if field == "TYPE" and kind in TYPE_OF:
-            return row.type
-        if field == "ORDINAL" and kind is Kind.TERM:
-            return row.ordinal
         if field.startswith("PROPERTY") and kind in TYPE_OF:
             return self._property(row, field.removeprefix("PROPERTY").lstrip(".").upper())
-        raise UserFailure.in_operation(f"Sorting by '{field}' is not supported.")
+        attribute = _ATTRIBUTES.get(field)
+        if attribute is None or (kind, field) in _MISSING:
+            raise UserFailure.in_operation(f"Sorting by '{field}' is not supported.")
+        return getattr(row, attribute, getattr(row, "registered", self._catalog.founded))
 
     def _property(self, row: Any, code: str) -> Any:
         text = row.properties.get(code)

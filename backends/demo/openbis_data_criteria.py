@@ -1,0 +1,120 @@
+"""Search criteria about the data of data sets: physical data, linked data, the data store.
+
+An empty `PhysicalDataSearchCriteria` or `LinkedDataSearchCriteria` asks for the kind of data set;
+the interface has no other word for that. Only `openbis_attributes.py` calls this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from backends.demo.openbis_catalog import Catalog
+from backends.demo.openbis_values import Test, number_test, short_name, string_test
+
+Criterion = dict[str, Any]
+PartTest = Callable[[Criterion], Test]
+
+# What the embedded server has the same for all physical data.
+_CONSTANTS = {
+    "ShareIdSearchCriteria": "1",
+    "StatusSearchCriteria": "AVAILABLE",
+    "CompleteSearchCriteria": "YES",
+    "PresentInArchiveSearchCriteria": False,
+    "StorageConfirmationSearchCriteria": True,
+    "ArchivingRequestedSearchCriteria": False,
+}
+_SYSTEM_TEXTS = {
+    "CodeSearchCriteria": "code",
+    "LabelSearchCriteria": "label",
+    "AddressSearchCriteria": "url_template",
+}
+
+
+class Unsupported(Exception):  # noqa: N818 - openBIS calls it so
+    """The kind has no such criterion; the argument is the criterion's class name."""
+
+
+def has_wildcards(item: Criterion) -> bool:
+    """Whether `*` and `?` are wildcards in this criterion; by default they are."""
+    return bool(item.get("useWildcards", True))
+
+
+def data_test(catalog: Catalog, item: Criterion) -> Test:
+    """The test of one data set by a criterion about its data.
+
+    Raises:
+        Unsupported: data sets have no such criterion.
+    """
+    name = short_name(item)
+    if name == "PhysicalDataSearchCriteria":
+        physical = _together(item, _physical)
+        return lambda row: row.kind == "PHYSICAL" and physical(row)
+    if name == "LinkedDataSearchCriteria":
+        linked = _together(item, lambda part: _linked(catalog, part))
+        return lambda row: row.kind == "LINK" and linked(row)
+    if name == "DataStoreSearchCriteria":
+        store_test = _together(item, _code)
+        verdict = any(store_test(store) for store in catalog.data_stores.rows.values())
+        return lambda _: verdict
+    raise Unsupported(name)
+
+
+def _together(item: Criterion, part_test: PartTest) -> Test:
+    """All parts of a group, or any of them; an empty group holds."""
+    parts = [part_test(part) for part in item.get("criteria") or []]
+    if item.get("operator") == "OR" and parts:
+        return lambda row: any(part(row) for part in parts)
+    return lambda row: all(part(row) for part in parts)
+
+
+def _physical(item: Criterion) -> Test:
+    name = short_name(item)
+    value = item.get("fieldValue")
+    if name == "SizeSearchCriteria":
+        number = number_test(value)
+        return lambda row: row.size is not None and number(row.size)
+    if name == "LocationSearchCriteria":
+        text = string_test(value, wildcards=has_wildcards(item))
+        return lambda row: text(row.location)
+    if name == "FileFormatTypeSearchCriteria":
+        code = _together(item, _text)
+        return lambda row: code(row.file_format)
+    if name in _CONSTANTS:
+        wanted = value.get("value") if isinstance(value, dict) else value
+        verdict = wanted in {None, _CONSTANTS[name]}
+        return lambda _: verdict
+    raise Unsupported(name)
+
+
+def _linked(catalog: Catalog, item: Criterion) -> Test:
+    name = short_name(item)
+    if name == "ExternalCodeSearchCriteria":
+        text = _text(item)
+        return lambda row: text(row.external_code)
+    if name in {"PathSearchCriteria", "GitCommitHashSearchCriteria"}:
+        return lambda _: False  # no content copy of the embedded server has either
+    if name == "ExternalDmsSearchCriteria":
+        system_test = _together(item, _system)
+        systems = catalog.external_dms.rows
+        return lambda row: row.external_dms in systems and system_test(systems[row.external_dms])
+    raise Unsupported(name)
+
+
+def _text(item: Criterion) -> Test:
+    return string_test(item.get("fieldValue"), wildcards=has_wildcards(item))
+
+
+def _code(item: Criterion) -> Test:
+    if short_name(item) != "CodeSearchCriteria":
+        raise Unsupported(short_name(item))
+    text = _text(item)
+    return lambda row: text(row.code)
+
+
+def _system(item: Criterion) -> Test:
+    attribute = _SYSTEM_TEXTS.get(short_name(item))
+    if attribute is None:
+        raise Unsupported(short_name(item))
+    text = _text(item)
+    return lambda row: text(getattr(row, attribute))
