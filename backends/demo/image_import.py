@@ -103,57 +103,19 @@ class ImageImport:
             )
             for objective in described.objectives
         )
-        manufacturer, model, kind = described.detector
-        self._add(
-            "Detector",
-            manufacturer=manufacturer,
-            model=model,
-            type=self._enum("DetectorType", kind),
-            instrument=instrument,
-        )
+        if described.detector is not None:
+            manufacturer, model, kind = described.detector
+            self._add(
+                "Detector",
+                manufacturer=manufacturer,
+                model=model,
+                type=self._enum("DetectorType", kind),
+                instrument=instrument,
+            )
         return instrument, objectives
 
-    def image(
-        self,
-        datasets: Sequence[int],
-        name: str,
-        acquisition: Acquisition | None,
-        *,
-        file: str,
-        file_size: int,
-        acquired: datetime | None = None,
-        description: str | None = None,
-        instrument: tuple[int, tuple[tuple[int, Objective], ...]] | None = None,
-    ) -> int:
-        """Import one image of one file into datasets; without acquisition it has no pixels."""
-        settings = None
-        if acquisition is not None and acquisition.objective is not None and instrument:
-            settings = self._add(
-                "ObjectiveSettings",
-                objective=instrument[1][acquisition.objective][0],
-                medium=self._enum("Medium", acquisition.medium),
-                refractiveIndex=acquisition.refractive_index,
-            )
-        image = self._add(
-            "Image",
-            name=name,
-            description=description,
-            acquisitionDate=None if acquired is None else epoch_milliseconds(acquired),
-            series=0,
-            archived=False,
-            partial=False,
-            format=self._enum("Format", acquisition.image_format if acquisition else None),
-            instrument=instrument[0] if instrument else None,
-            objectiveSettings=settings,
-            fileset=self._fileset(file, file_size),
-        )
-        for dataset in datasets:
-            self._add("DatasetImageLink", parent=dataset, child=image)
-        if acquisition is not None:
-            self._pixels(image, acquisition)
-        return image
-
-    def _fileset(self, path: str, size: int) -> int:
+    def fileset(self, path: str, size: int | None) -> int:
+        """Upload one file, given by its path on the client; return the id of its fileset."""
         moment = self._moment
         prefix = f"user_{self._owner}/{moment:%Y-%m/%d/%H-%M-%S}.{moment.microsecond // 1000:03d}/"
         fileset = self._add("Fileset", templatePrefix=prefix)
@@ -169,6 +131,46 @@ class ImageImport:
         )
         self._add("FilesetEntry", fileset=fileset, originalFile=original, clientPath=path)
         return fileset
+
+    def image(
+        self,
+        datasets: Sequence[int],
+        name: str,
+        acquisition: Acquisition | None,
+        *,
+        fileset: int,
+        series: int = 0,
+        acquired: datetime | None = None,
+        description: str | None = None,
+        instrument: tuple[int, tuple[tuple[int, Objective], ...]] | None = None,
+    ) -> int:
+        """Import one image of a fileset into datasets; without acquisition it has no pixels."""
+        settings = None
+        if acquisition is not None and acquisition.objective is not None and instrument:
+            settings = self._add(
+                "ObjectiveSettings",
+                objective=instrument[1][acquisition.objective][0],
+                medium=self._enum("Medium", acquisition.medium),
+                refractiveIndex=acquisition.refractive_index,
+            )
+        image = self._add(
+            "Image",
+            name=name,
+            description=description,
+            acquisitionDate=None if acquired is None else epoch_milliseconds(acquired),
+            series=series,
+            archived=False,
+            partial=False,
+            format=self._enum("Format", acquisition.image_format if acquisition else None),
+            instrument=instrument[0] if instrument else None,
+            objectiveSettings=settings,
+            fileset=fileset,
+        )
+        for dataset in datasets:
+            self._add("DatasetImageLink", parent=dataset, child=image)
+        if acquisition is not None:
+            self._pixels(image, acquisition)
+        return image
 
     def _digest(self) -> str:
         return f"{self._rng.getrandbits(160):040x}"

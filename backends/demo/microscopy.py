@@ -37,7 +37,7 @@ class Objective:
     manufacturer: str
     model: str
     magnification: float
-    numerical_aperture: float
+    numerical_aperture: float | None
     immersion: str
     correction: str
     working_distance: float | None = None  # µm
@@ -50,9 +50,9 @@ class Instrument:
     manufacturer: str
     model: str
     kind: str  # MicroscopeType: Upright, Inverted, Other
-    serial_number: str
+    serial_number: str | None
     objectives: tuple[Objective, ...]
-    detector: tuple[str, str, str]  # manufacturer, model, DetectorType
+    detector: tuple[str, str, str] | None  # manufacturer, model, DetectorType
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,8 +131,8 @@ class Registration:
         sample: Sample,
         properties: Properties,
         *,
-        size: int,
-        file_format: str,
+        size: int | None,
+        file_format: str | None,
     ) -> DataSet:
         """Register a data set whose files lie in openBIS' own store."""
         made = self._data_set("PHYSICAL", kind, sample, properties)

@@ -2,7 +2,8 @@
 
 `build_world` is deterministic: the same seed gives the same world, and what is where (codes, ids of
 samples, datasets and images, counts, irregularities) does not depend on the seed at all, only the
-values do. The embedded servers load the result; tests use it as their double. See `irregularities.py` for what is wrong on purpose.
+values do. The embedded servers load the result; tests use it as their double. What is wrong in it
+on purpose stands in `irregularities.py`.
 """
 
 from __future__ import annotations

@@ -59,8 +59,9 @@ def add_region_scans(
             [dataset],
             f"{code}_{suffix}.dcm",
             acquisition,
-            file=f"mri-pet-ct/{code}/{code}_{suffix}.dcm",
-            file_size=width * height * depth * times * 2,
+            fileset=images.fileset(
+                f"mri-pet-ct/{code}/{code}_{suffix}.dcm", width * height * depth * times * 2
+            ),
             acquired=day + timedelta(minutes=25 * place),
         )
         images.key_values("Image", [image], [("Modality", modality), *pairs])
@@ -87,8 +88,7 @@ def add_guidance_scan(
         datasets,
         f"{code}_CT-guidance.dcm",
         _volume((512, 512, slices, 1), (0.7, 3.0), "CT"),
-        file=f"biopsy/{code}/{code}_CT-guidance.dcm",
-        file_size=slices * 512 * 512 * 2,
+        fileset=images.fileset(f"biopsy/{code}/{code}_CT-guidance.dcm", slices * 512 * 512 * 2),
         acquired=day + timedelta(hours=3),
     )
     images.key_values("Image", [image], [("Modality", "CT"), ("Purpose", "biopsy guidance")])
@@ -123,8 +123,7 @@ def add_slides(
                 1.0,
                 "XYCZT",
             ),
-            file=f"slides/{code}/{code}_{suffix}.ndpi",
-            file_size=width * height // 8,
+            fileset=images.fileset(f"slides/{code}/{code}_{suffix}.ndpi", width * height // 8),
             acquired=day + timedelta(days=5),
             instrument=instrument,
         )

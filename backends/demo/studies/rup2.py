@@ -157,8 +157,9 @@ def _import(
                 [dataset],
                 name,
                 None if broken else acquisition,
-                file=f"confocal/{code}/{name}",
-                file_size=40_000_000 + rng.randrange(10**6),
+                fileset=images.fileset(
+                    f"confocal/{code}/{name}", 40_000_000 + rng.randrange(10**6)
+                ),
                 acquired=day + timedelta(minutes=7 * index, seconds=rng.randrange(60)),
                 description="Import broke off, the file could not be read" if broken else None,
                 instrument=instrument,

@@ -264,8 +264,10 @@ def _import_scan(
             ((width, "MILLIMETER"), (width, "MILLIMETER"), (spacing, "MILLIMETER")),
             (_CT,),
         ),
-        file=f"ct/{patient.abdomen.code}/{patient.abdomen.code}_CT.dcm",
-        file_size=slices * 512 * 512 * 2 + 2048,
+        fileset=images.fileset(
+            f"ct/{patient.abdomen.code}/{patient.abdomen.code}_CT.dcm",
+            slices * 512 * 512 * 2 + 2048,
+        ),
         acquired=day - timedelta(days=rng.randint(10, 40)) if dated else None,
         description=f"CT of the abdomen, {patient.abdomen.properties['Q_SECONDARY_NAME']}",
     )
@@ -316,8 +318,9 @@ def _import_slide(
             [dataset],
             f"{tissue.code}_HE_{tile:02d}.tif",
             acquisition,
-            file=f"he/{tissue.code}/{tissue.code}_HE_{tile:02d}.tif",
-            file_size=3_000_000 + rng.randrange(4096),
+            fileset=images.fileset(
+                f"he/{tissue.code}/{tissue.code}_HE_{tile:02d}.tif", 3_000_000 + rng.randrange(4096)
+            ),
             acquired=stained + timedelta(seconds=20 * tile),
             instrument=instrument,
         )
