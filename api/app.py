@@ -25,7 +25,7 @@ from api.explorer import explorer_routes
 from api.http import GraphQLEndpoint, Wire
 from api.observe import Drain, Health, Observation, error_response, record_of
 from api.schema import build_schema
-from api.settings import Settings, SettingsError, decode_key
+from api.settings import Settings
 from api.types.errors import format_error
 from backends.lane import Call, Lane, Meter
 from link_store.database import LinkDatabase
@@ -114,20 +114,6 @@ def create_app(settings: Settings, parts: Parts, tokens: TokenBox) -> Starlette:
     app.state.drain = drain
     app.state.endpoint = endpoint
     return app
-
-
-def token_box(settings: Settings) -> TokenBox:
-    """Make the box of bearer tokens from the settings' key.
-
-    Raises:
-        SettingsError: there is no key.
-    """
-    if settings.token_key is None:
-        raise SettingsError(
-            "OMNIBIS_TOKEN_KEY or OMNIBIS_TOKEN_KEY_FILE is missing: 32 random bytes in base64, "
-            "such as `openssl rand -base64 32` makes."
-        )
-    return TokenBox((decode_key(settings.token_key),), hours=settings.token_hours)
 
 
 async def _no_such_place(request: Request, _error: Any) -> Response:

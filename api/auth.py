@@ -22,6 +22,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 from pydantic import SecretStr
 
+from api.settings import Settings, SettingsError, decode_key
 from backends.errors import BackendError, SessionExpired, Source
 from backends.lane import Call
 from resolvers.context import Viewer
@@ -110,6 +111,20 @@ class TokenBox:
                 if isinstance(claims, dict) and claims.get("aud") == AUDIENCE:
                     return claims
         raise refusal("The bearer token is not one of this server; log in again.")
+
+
+def token_box(settings: Settings) -> TokenBox:
+    """Make the box of bearer tokens from the settings' key.
+
+    Raises:
+        SettingsError: there is no key.
+    """
+    if settings.token_key is None:
+        raise SettingsError(
+            "OMNIBIS_TOKEN_KEY or OMNIBIS_TOKEN_KEY_FILE is missing: 32 random bytes in base64, "
+            "such as `openssl rand -base64 32` makes."
+        )
+    return TokenBox((decode_key(settings.token_key),), hours=settings.token_hours)
 
 
 class ViewerSource(Protocol):

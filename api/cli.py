@@ -8,7 +8,7 @@ command that needs them, so that `--help` is quick.
 from __future__ import annotations
 
 import secrets
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
@@ -36,9 +36,13 @@ def _stop(message: str) -> NoReturn:
 
 
 def _version(wanted: bool) -> None:
-    if wanted:
+    if not wanted:
+        return
+    try:
         typer.echo(f"omnibis {version('omnibis')}")
-        raise typer.Exit
+    except PackageNotFoundError:
+        typer.echo("omnibis, run from its folder without being installed")
+    raise typer.Exit
 
 
 @app.callback()
@@ -67,11 +71,6 @@ def demo(  # noqa: PLR0917 - typer makes options of them
     ] = None,
 ) -> None:
     """Run omnibis over an embedded openBIS and an embedded OMERO, with three studies."""
-    from api import demonstration, server  # noqa: PLC0415 - see the module's docstring
-    from api.app import create_app  # noqa: PLC0415
-    from api.auth import TokenBox  # noqa: PLC0415
-    from backends.demo.sheet import SheetError  # noqa: PLC0415
-
     if (sheet is None) != (mapping is None):
         _stop("give --sheet and --mapping together; examples/ has a mapping to start from.")
     if unknown := set(without or ()) - {"openbis", "omero"}:
@@ -79,6 +78,11 @@ def demo(  # noqa: PLR0917 - typer makes options of them
     settings = _settings(
         demo=True, explorer=True, introspection=True, suggestions=True, host=host, port=port
     )
+    from api import demonstration, server  # noqa: PLC0415 - see the module's docstring
+    from api.app import create_app  # noqa: PLC0415
+    from api.auth import TokenBox  # noqa: PLC0415
+    from backends.demo.sheet import SheetError  # noqa: PLC0415
+
     study = demonstration.Sheet(sheet, mapping) if sheet and mapping else None
     try:
         listener = server.take_port(settings.host, settings.port)
@@ -96,7 +100,7 @@ def demo(  # noqa: PLR0917 - typer makes options of them
 @app.command()
 def serve() -> None:
     """Run omnibis over the openBIS and the OMERO named in the settings."""
-    from api.app import token_box  # noqa: PLC0415
+    from api.auth import token_box  # noqa: PLC0415 - see the module's docstring
     from api.settings import SettingsError  # noqa: PLC0415
 
     settings = _settings()
