@@ -1,0 +1,248 @@
+"""Which projects, experiments, samples, omics datasets and images: the filters of the schema.
+
+Within one filter all that is set must hold; `and`, `or` and `not` nest. Each is pushed down to the
+system that owns the objects, by the frozen predicate it turns itself into.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import strawberry
+
+from api.types.conditions import (
+    DateCondition,
+    KeyValueCondition,
+    LengthCondition,
+    NumberCondition,
+    PropertyCondition,
+    StringCondition,
+)
+from api.types.scalars import BigInt
+from backends import filters
+
+
+@strawberry.enum(description="Where the content of an omics dataset is.")
+class OmicsKind(StrEnum):
+    """As openBIS spells it."""
+
+    PHYSICAL = "PHYSICAL"
+    LINK = "LINK"
+    CONTAINER = "CONTAINER"
+
+
+def _optional(description: str, name: str | None = None) -> Any:
+    return strawberry.field(default=None, description=description, name=name)
+
+
+def _match(condition: Any) -> Any:
+    return None if condition is None else condition.to_match()
+
+
+def _matches(conditions: list[Any] | None) -> tuple[Any, ...]:
+    return tuple(condition.to_match() for condition in conditions or ())
+
+
+def _nested(given: Any) -> dict[str, Any]:
+    """The three connectives, for the filter class at hand."""
+    return {
+        "all_of": tuple(part.to_filter() for part in given.and_ or ()),
+        "any_of": tuple(part.to_filter() for part in given.or_ or ()),
+        "none_of": () if given.not_ is None else (given.not_.to_filter(),),
+    }
+
+
+def filter_of(given: Any) -> Any:
+    """Return the predicate of an optional filter argument."""
+    return None if given is None else given.to_filter()
+
+
+@strawberry.input(description="Which openBIS projects.")
+class ProjectFilter:
+    """Becomes a `ProjectFilter` of the adapters."""
+
+    code: StringCondition | None = _optional("On the project's code.")
+    space: StringCondition | None = _optional("On the code of its space.")
+    perm_id: StringCondition | None = _optional("On its permId.")
+    and_: list[ProjectFilter] | None = _optional("All of these hold too.", "and")
+    or_: list[ProjectFilter] | None = _optional("At least one of these holds too.", "or")
+    not_: ProjectFilter | None = _optional("This does not hold.", "not")
+
+    def to_filter(self) -> filters.ProjectFilter:
+        """Return the predicate."""
+        return filters.ProjectFilter(
+            code=_match(self.code),
+            space=_match(self.space),
+            perm_id=_match(self.perm_id),
+            **_nested(self),
+        )
+
+
+@strawberry.input(description="Which openBIS experiments.")
+class ExperimentFilter:
+    """Becomes an `ExperimentFilter` of the adapters."""
+
+    code: StringCondition | None = _optional("On the experiment's code.")
+    perm_id: StringCondition | None = _optional("On its permId.")
+    type: StringCondition | None = _optional("On the code of its type.")
+    property: list[PropertyCondition] | None = _optional("All of these properties hold.")
+    project: ProjectFilter | None = _optional("On its project.")
+    registered: DateCondition | None = _optional("When it was registered.")
+    modified: DateCondition | None = _optional("When it was last changed.")
+    and_: list[ExperimentFilter] | None = _optional("All of these hold too.", "and")
+    or_: list[ExperimentFilter] | None = _optional("At least one of these holds too.", "or")
+    not_: ExperimentFilter | None = _optional("This does not hold.", "not")
+
+    def to_filter(self) -> filters.ExperimentFilter:
+        """Return the predicate."""
+        return filters.ExperimentFilter(
+            code=_match(self.code),
+            perm_id=_match(self.perm_id),
+            type=_match(self.type),
+            properties=_matches(self.property),
+            project=filter_of(self.project),
+            registered=_match(self.registered),
+            modified=_match(self.modified),
+            **_nested(self),
+        )
+
+
+@strawberry.input(description="Which openBIS samples.")
+class SampleFilter:
+    """Becomes a `SampleFilter` of the adapters."""
+
+    code: StringCondition | None = _optional("On the sample's code.")
+    perm_id: StringCondition | None = _optional("On its permId.")
+    type: StringCondition | None = _optional("On the code of its type.")
+    property: list[PropertyCondition] | None = _optional("All of these properties hold.")
+    project: ProjectFilter | None = _optional("On its own or its experiment's project.")
+    experiment: ExperimentFilter | None = _optional("On its experiment.")
+    parent: SampleFilter | None = _optional("One of its direct parents matches.")
+    child: SampleFilter | None = _optional("One of its direct children matches.")
+    registered: DateCondition | None = _optional("When it was registered.")
+    modified: DateCondition | None = _optional("When it was last changed.")
+    and_: list[SampleFilter] | None = _optional("All of these hold too.", "and")
+    or_: list[SampleFilter] | None = _optional("At least one of these holds too.", "or")
+    not_: SampleFilter | None = _optional("This does not hold.", "not")
+
+    def to_filter(self) -> filters.SampleFilter:
+        """Return the predicate."""
+        return filters.SampleFilter(
+            code=_match(self.code),
+            perm_id=_match(self.perm_id),
+            type=_match(self.type),
+            properties=_matches(self.property),
+            project=filter_of(self.project),
+            experiment=filter_of(self.experiment),
+            parent=filter_of(self.parent),
+            child=filter_of(self.child),
+            registered=_match(self.registered),
+            modified=_match(self.modified),
+            **_nested(self),
+        )
+
+
+@strawberry.input(description="Which omics datasets in openBIS.")
+class OmicsFilter:
+    """Becomes an `OmicsFilter` of the adapters."""
+
+    code: StringCondition | None = _optional("On the dataset's code.")
+    type: StringCondition | None = _optional("On the code of its type.")
+    kind: OmicsKind | None = _optional("Where its content is: with openBIS, or elsewhere.")
+    property: list[PropertyCondition] | None = _optional("All of these properties hold.")
+    sample: SampleFilter | None = _optional("On its sample.")
+    experiment: ExperimentFilter | None = _optional("On its experiment.")
+    registered: DateCondition | None = _optional("When it was registered.")
+    modified: DateCondition | None = _optional("When it was last changed.")
+    and_: list[OmicsFilter] | None = _optional("All of these hold too.", "and")
+    or_: list[OmicsFilter] | None = _optional("At least one of these holds too.", "or")
+    not_: OmicsFilter | None = _optional("This does not hold.", "not")
+
+    def to_filter(self) -> filters.OmicsFilter:
+        """Return the predicate."""
+        return filters.OmicsFilter(
+            code=_match(self.code),
+            type=_match(self.type),
+            kind=None if self.kind is None else self.kind.value,
+            properties=_matches(self.property),
+            sample=filter_of(self.sample),
+            experiment=filter_of(self.experiment),
+            registered=_match(self.registered),
+            modified=_match(self.modified),
+            **_nested(self),
+        )
+
+
+@strawberry.input(description="Which image projects or image datasets in OMERO.")
+class ContainerFilter:
+    """Becomes a `ContainerFilter` of the adapters."""
+
+    omero_id: list[BigInt] | None = _optional("Its id is one of these.")
+    name: StringCondition | None = _optional("On its name.")
+    key_value: list[KeyValueCondition] | None = _optional("It has all of these pairs.")
+    tag: StringCondition | None = _optional("It has a tag that matches.")
+    and_: list[ContainerFilter] | None = _optional("All of these hold too.", "and")
+    or_: list[ContainerFilter] | None = _optional("At least one of these holds too.", "or")
+    not_: ContainerFilter | None = _optional("This does not hold.", "not")
+
+    def to_filter(self) -> filters.ContainerFilter:
+        """Return the predicate."""
+        return filters.ContainerFilter(
+            omero_ids=None if self.omero_id is None else tuple(self.omero_id),
+            name=_match(self.name),
+            key_values=_matches(self.key_value),
+            tag=_match(self.tag),
+            **_nested(self),
+        )
+
+
+@strawberry.input(description="Which images in OMERO.")
+class ImageFilter:
+    """Becomes an `ImageFilter` of the adapters."""
+
+    omero_id: list[BigInt] | None = _optional("Its id is one of these.")
+    name: StringCondition | None = _optional("On the image's name.")
+    key_value: list[KeyValueCondition] | None = _optional("It has all of these pairs.")
+    tag: StringCondition | None = _optional("It has a tag that matches.")
+    channel: StringCondition | None = _optional("The name or dye of one channel matches.")
+    magnification: NumberCondition | None = _optional("On its objective's magnification.")
+    pixel_size: LengthCondition | None = _optional("On the size of a pixel along x.")
+    size_x: NumberCondition | None = _optional("On its width in pixels.")
+    size_y: NumberCondition | None = _optional("On its height in pixels.")
+    size_z: NumberCondition | None = _optional("On its number of planes.")
+    size_c: NumberCondition | None = _optional("On its number of channels.")
+    size_t: NumberCondition | None = _optional("On its number of time points.")
+    pixel_type: StringCondition | None = _optional("On its pixel type, such as uint8.")
+    format: StringCondition | None = _optional("On its file format.")
+    acquired: DateCondition | None = _optional("When it was taken.")
+    imported: DateCondition | None = _optional("When it was imported.")
+    image_dataset: ContainerFilter | None = _optional("One of its datasets matches.")
+    image_project: ContainerFilter | None = _optional("One of its projects matches.")
+    and_: list[ImageFilter] | None = _optional("All of these hold too.", "and")
+    or_: list[ImageFilter] | None = _optional("At least one of these holds too.", "or")
+    not_: ImageFilter | None = _optional("This does not hold.", "not")
+
+    def to_filter(self) -> filters.ImageFilter:
+        """Return the predicate."""
+        return filters.ImageFilter(
+            omero_ids=None if self.omero_id is None else tuple(self.omero_id),
+            name=_match(self.name),
+            key_values=_matches(self.key_value),
+            tag=_match(self.tag),
+            channel=_match(self.channel),
+            magnification=_match(self.magnification),
+            pixel_size=_match(self.pixel_size),
+            size_x=_match(self.size_x),
+            size_y=_match(self.size_y),
+            size_z=_match(self.size_z),
+            size_c=_match(self.size_c),
+            size_t=_match(self.size_t),
+            pixel_type=_match(self.pixel_type),
+            format=_match(self.format),
+            acquired=_match(self.acquired),
+            imported=_match(self.imported),
+            image_dataset=filter_of(self.image_dataset),
+            image_project=filter_of(self.image_project),
+            **_nested(self),
+        )

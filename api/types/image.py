@@ -1,0 +1,232 @@
+"""`Image`: an OMERO image with its acquisition metadata, annotations, addresses, and its sample."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import strawberry
+
+from api.selection import Info, selection
+from api.types.acquisition import Channel, Fileset, Instrument, Objective, PixelSize
+from api.types.annotation import KeyValue, Tag
+from api.types.node import Node, global_id
+from api.types.person import Experimenter, Group
+from api.types.scalars import BigInt
+from api.types.source import links, omero
+from backends.fetch import Fetch
+from backends.records import ImageRecord
+from resolvers import addresses, imaging, lookahead
+
+if TYPE_CHECKING:
+    from api.types.image_dataset import ImageDataset
+    from api.types.sample import Sample
+
+NamespaceArgument = Annotated[
+    str | None, strawberry.argument(description="Only pairs of this namespace.")
+]
+
+
+def resolve_pixel_size(root: strawberry.Parent[ImageRecord]) -> PixelSize | None:
+    """Return the pixel sizes, if any is known."""
+    sizes = (root.pixel_size_x, root.pixel_size_y, root.pixel_size_z)
+    return None if sizes == (None, None, None) else root
+
+
+async def resolve_channels(root: strawberry.Parent[ImageRecord], info: Info) -> list[Channel]:
+    """Return the channels in order."""
+    return (await _with(root, info, "channels")).channels or ()
+
+
+async def resolve_objective(
+    root: strawberry.Parent[ImageRecord], info: Info
+) -> Objective | None:
+    """Return the objective and its settings."""
+    return (await _with(root, info, "objective")).objective
+
+
+async def resolve_instrument(
+    root: strawberry.Parent[ImageRecord], info: Info
+) -> Instrument | None:
+    """Return the microscope or scanner."""
+    return (await _with(root, info, "instrument")).instrument
+
+
+async def resolve_key_values(
+    root: strawberry.Parent[ImageRecord], info: Info, namespace: NamespaceArgument = None
+) -> list[KeyValue]:
+    """Return the key-value pairs."""
+    pairs = (await _with(root, info, "key_values")).key_values or ()
+    return [pair for pair in pairs if namespace in (None, pair.namespace)]
+
+
+async def resolve_tags(root: strawberry.Parent[ImageRecord], info: Info) -> list[Tag]:
+    """Return the tags."""
+    return (await _with(root, info, "tags")).tags or ()
+
+
+async def resolve_roi_count(root: strawberry.Parent[ImageRecord], info: Info) -> int:
+    """Return the number of regions of interest."""
+    return (await _with(root, info, "roi_count")).roi_count or 0
+
+
+async def resolve_fileset(root: strawberry.Parent[ImageRecord], info: Info) -> Fileset | None:
+    """Return the imported files."""
+    return (await _with(root, info, "fileset")).fileset
+
+
+async def resolve_owner(
+    root: strawberry.Parent[ImageRecord], info: Info
+) -> Experimenter | None:
+    """Return who owns the image."""
+    return await info.context.loaders.experimenters.load(root.owner_id)
+
+
+async def resolve_group(root: strawberry.Parent[ImageRecord], info: Info) -> Group | None:
+    """Return the group the image is shared in."""
+    return await info.context.loaders.groups.load(root.group_id)
+
+
+async def resolve_datasets(
+    root: strawberry.Parent[ImageRecord], info: Info
+) -> list[Annotated[ImageDataset, strawberry.lazy("api.types.image_dataset")]]:
+    """Return all datasets the image is in."""
+    return await info.context.loaders.image_datasets_of_images.load(root.omero_id)
+
+
+async def resolve_dataset(
+    root: strawberry.Parent[ImageRecord], info: Info
+) -> Annotated[ImageDataset, strawberry.lazy("api.types.image_dataset")] | None:
+    """Return the dataset the image belongs to."""
+    return await imaging.image_dataset_of_image(info.context, root.omero_id)
+
+
+async def resolve_sample(
+    root: strawberry.Parent[ImageRecord], info: Info
+) -> Annotated[Sample, strawberry.lazy("api.types.sample")] | None:
+    """Cross the link to the sample."""
+    fetch = lookahead.sample_fetch(selection(info))
+    return await imaging.sample_of_image(info.context, root.omero_id, fetch)
+
+
+async def resolve_subject(
+    root: strawberry.Parent[ImageRecord], info: Info
+) -> Annotated[Sample, strawberry.lazy("api.types.sample")] | None:
+    """Cross the link and climb to the subject."""
+    fetch = lookahead.subject_fetch(selection(info))
+    return await imaging.subject_of_image(info.context, root.omero_id, fetch)
+
+
+def resolve_thumbnail_url(
+    root: strawberry.Parent[ImageRecord],
+    size: Annotated[
+        int, strawberry.argument(description="Length of the longer side, 16 to 512 pixels.")
+    ] = 96,
+) -> str:
+    """Return the address of the thumbnail on this server."""
+    return addresses.thumbnail(root.omero_id, size)
+
+
+def resolve_viewer_url(root: strawberry.Parent[ImageRecord], info: Info) -> str | None:
+    """Return the address of the image in OMERO.web."""
+    return addresses.viewer(info.context, root.omero_id)
+
+
+def resolve_iviewer_url(root: strawberry.Parent[ImageRecord], info: Info) -> str | None:
+    """Return the address of the image in OMERO.iviewer."""
+    return addresses.iviewer(info.context, root.omero_id)
+
+
+def resolve_download_url(root: strawberry.Parent[ImageRecord], info: Info) -> str | None:
+    """Return the address of the original files in OMERO.web."""
+    return addresses.download(info.context, root.omero_id)
+
+
+async def _with(root: ImageRecord, info: Info, facet: str) -> ImageRecord:
+    if facet in root.fetched:
+        return root
+    return await imaging.with_facets(info.context, root, Fetch.of(facet))
+
+
+@strawberry.federation.type(keys=["id"], description="An image in OMERO.")
+class Image(Node):
+    """Backed by `ImageRecord`."""
+
+    backed_by: ClassVar[type] = ImageRecord
+
+    id: strawberry.ID = global_id("Image", "omero_id")
+    omero_id: BigInt = omero("The image's id in OMERO.", "Image.id")
+    name: str = omero("The image's name.", "Image.name")
+    description: str | None = omero("What it shows.", "Image.description")
+    acquired_at: datetime | None = omero(
+        "When it was taken; some formats do not tell.", "Image.acquisitionDate"
+    )
+    imported_at: datetime | None = omero(
+        "When it was imported.", "Image.details.creationEvent.time"
+    )
+    format: str | None = omero("Its file format.", "Image.format")
+    size_x: int | None = omero("Width in pixels.", "Pixels.sizeX")
+    size_y: int | None = omero("Height in pixels.", "Pixels.sizeY")
+    size_z: int | None = omero("Number of planes.", "Pixels.sizeZ")
+    size_c: int | None = omero("Number of channels.", "Pixels.sizeC")
+    size_t: int | None = omero("Number of time points.", "Pixels.sizeT")
+    pixel_type: str | None = omero("How a pixel is stored, such as uint16.", "Pixels.pixelsType")
+    significant_bits: int | None = omero("Bits that carry information.", "Pixels.significantBits")
+    pixel_size: PixelSize | None = omero(
+        "The size of a pixel.", "Pixels.physicalSizeX", resolve_pixel_size
+    )
+    channels: list[Channel] = omero("Its channels in order.", "Pixels.channels", resolve_channels)
+    objective: Objective | None = omero(
+        "The objective it was taken with.", "Image.objectiveSettings", resolve_objective
+    )
+    instrument: Instrument | None = omero(
+        "The microscope or scanner.", "Image.instrument", resolve_instrument
+    )
+    key_values: list[KeyValue] = omero(
+        "Its key-value pairs.", "Image.annotationLinks", resolve_key_values
+    )
+    tags: list[Tag] = omero("Its tags.", "Image.annotationLinks", resolve_tags)
+    roi_count: int = omero(
+        "How many regions of interest are drawn on it.", "Image.rois", resolve_roi_count
+    )
+    fileset: Fileset | None = omero(
+        "The files it was imported from.", "Image.fileset", resolve_fileset
+    )
+    owner: Experimenter | None = omero("Who owns it.", "Image.details.owner", resolve_owner)
+    group: Group | None = omero(
+        "The group it is shared in.", "Image.details.group", resolve_group
+    )
+    datasets: list[Annotated[ImageDataset, strawberry.lazy("api.types.image_dataset")]] = omero(
+        "All datasets it is in.", "Image.datasetLinks", resolve_datasets
+    )
+    dataset: Annotated[ImageDataset, strawberry.lazy("api.types.image_dataset")] | None = omero(
+        "The dataset it belongs to: the linked one where it is in several.",
+        "Image.datasetLinks",
+        resolve_dataset,
+    )
+    sample: Annotated[Sample, strawberry.lazy("api.types.sample")] | None = links(
+        "The sample it was taken of.", "sample_link.openbis_perm_id", resolve_sample
+    )
+    subject: Annotated[Sample, strawberry.lazy("api.types.sample")] | None = links(
+        "The patient, plant or animal it was taken of.",
+        "sample_link.openbis_perm_id",
+        resolve_subject,
+    )
+    thumbnail_url: str = omero(
+        "Where this server serves its thumbnail.", "ThumbnailStore", resolve_thumbnail_url
+    )
+    viewer_url: str | None = omero(
+        "Its page in OMERO.web; none where no OMERO.web is configured.",
+        "OMERO.web",
+        resolve_viewer_url,
+    )
+    iviewer_url: str | None = omero(
+        "Its page in OMERO.iviewer; none where no OMERO.web is configured.",
+        "OMERO.web",
+        resolve_iviewer_url,
+    )
+    download_url: str | None = omero(
+        "Its original files in OMERO.web; none where no OMERO.web is configured.",
+        "OMERO.web",
+        resolve_download_url,
+    )

@@ -1,0 +1,147 @@
+"""`ImageDataset`: an OMERO dataset, so named that it is never confused with openBIS data sets."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import strawberry
+
+from api.selection import Info, selection
+from api.types.annotation import KeyValue, Tag
+from api.types.connection import After, Before, Connection, First, Last, paginate
+from api.types.filters import ImageFilter, filter_of
+from api.types.image import Image, NamespaceArgument
+from api.types.node import Node, global_id
+from api.types.person import Experimenter, Group
+from api.types.scalars import BigInt
+from api.types.sort import ImageOrder, sort_of
+from api.types.source import links, omero
+from backends.fetch import Fetch
+from backends.records import ImageDatasetRecord, ImagingKind
+from resolvers import imaging, lookahead
+from resolvers.paging import Window
+
+if TYPE_CHECKING:
+    from api.types.image_project import ImageProject
+    from api.types.link import SampleLink
+    from api.types.sample import Sample
+
+
+async def resolve_image_count(
+    root: strawberry.Parent[ImageDatasetRecord], info: Info
+) -> int | None:
+    """Return the number of images."""
+    if root.image_count is not None:
+        return root.image_count
+    fetch = Fetch.of("image_count")
+    return (await imaging.get_image_dataset(info.context, root.omero_id, fetch)).image_count
+
+
+async def resolve_images(
+    root: strawberry.Parent[ImageDatasetRecord],
+    info: Info,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+    where: ImageFilter | None = None,
+    order_by: ImageOrder = ImageOrder.ID,
+) -> Connection[Image]:
+    """Page the dataset's images."""
+    return await paginate(
+        info,
+        Window(first, after, last, before),
+        sort_of(order_by),
+        lambda page, tree: imaging.images_of_image_dataset(
+            info.context, root, filter_of(where), page, lookahead.image_fetch(tree)
+        ),
+    )
+
+
+async def resolve_key_values(
+    root: strawberry.Parent[ImageDatasetRecord], info: Info, namespace: NamespaceArgument = None
+) -> list[KeyValue]:
+    """Return the key-value pairs."""
+    key = (ImagingKind.IMAGE_DATASET, root.omero_id)
+    pairs = await info.context.loaders.key_values.load(key)
+    return [pair for pair in pairs if namespace in (None, pair.namespace)]
+
+
+async def resolve_tags(root: strawberry.Parent[ImageDatasetRecord], info: Info) -> list[Tag]:
+    """Return the tags."""
+    return await info.context.loaders.tags.load((ImagingKind.IMAGE_DATASET, root.omero_id))
+
+
+async def resolve_owner(
+    root: strawberry.Parent[ImageDatasetRecord], info: Info
+) -> Experimenter | None:
+    """Return who owns the dataset."""
+    return await info.context.loaders.experimenters.load(root.owner_id)
+
+
+async def resolve_group(
+    root: strawberry.Parent[ImageDatasetRecord], info: Info
+) -> Group | None:
+    """Return the group it is shared in."""
+    return await info.context.loaders.groups.load(root.group_id)
+
+
+async def resolve_image_projects(
+    root: strawberry.Parent[ImageDatasetRecord], info: Info
+) -> list[Annotated[ImageProject, strawberry.lazy("api.types.image_project")]]:
+    """Return the projects it is in."""
+    return await info.context.loaders.image_projects_of_datasets.load(root.omero_id)
+
+
+async def resolve_sample(
+    root: strawberry.Parent[ImageDatasetRecord], info: Info
+) -> Annotated[Sample, strawberry.lazy("api.types.sample")] | None:
+    """Cross the link to the sample."""
+    fetch = lookahead.sample_fetch(selection(info))
+    return await imaging.sample_of_image_dataset(info.context, root.omero_id, fetch)
+
+
+async def resolve_link(
+    root: strawberry.Parent[ImageDatasetRecord], info: Info
+) -> Annotated[SampleLink, strawberry.lazy("api.types.link")] | None:
+    """Return the sample link."""
+    return await info.context.loaders.sample_links_of_omero.load(root.omero_id)
+
+
+@strawberry.federation.type(
+    keys=["id"], description="A dataset in OMERO: the images of one sample."
+)
+class ImageDataset(Node):
+    """Backed by `ImageDatasetRecord`."""
+
+    backed_by: ClassVar[type] = ImageDatasetRecord
+
+    id: strawberry.ID = global_id("ImageDataset", "omero_id")
+    omero_id: BigInt = omero("The dataset's id in OMERO.", "Dataset.id")
+    name: str = omero("Its name; by convention the sample's code.", "Dataset.name")
+    description: str | None = omero("What it holds.", "Dataset.description")
+    created_at: datetime | None = omero(
+        "When it was made.", "Dataset.details.creationEvent.time"
+    )
+    image_count: int | None = omero(
+        "How many images it holds for this viewer.", "Dataset.imageLinks", resolve_image_count
+    )
+    images: Connection[Image] = omero("Its images.", "Dataset.imageLinks", resolve_images)
+    key_values: list[KeyValue] = omero(
+        "Its key-value pairs.", "Dataset.annotationLinks", resolve_key_values
+    )
+    tags: list[Tag] = omero("Its tags.", "Dataset.annotationLinks", resolve_tags)
+    owner: Experimenter | None = omero("Who owns it.", "Dataset.details.owner", resolve_owner)
+    group: Group | None = omero(
+        "The group it is shared in.", "Dataset.details.group", resolve_group
+    )
+    image_projects: list[
+        Annotated[ImageProject, strawberry.lazy("api.types.image_project")]
+    ] = omero("The projects it is in.", "Dataset.projectLinks", resolve_image_projects)
+    sample: Annotated[Sample, strawberry.lazy("api.types.sample")] | None = links(
+        "The openBIS sample linked to it.", "sample_link.openbis_perm_id", resolve_sample
+    )
+    link: Annotated[SampleLink, strawberry.lazy("api.types.link")] | None = links(
+        "The link to its sample, with state and history.", "sample_link", resolve_link
+    )

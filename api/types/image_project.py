@@ -1,0 +1,166 @@
+"""`ImageProject`: an OMERO project with its datasets and images, and the openBIS project."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import strawberry
+
+from api.selection import Info, selection
+from api.types.annotation import KeyValue, Tag
+from api.types.connection import After, Before, Connection, First, Last, paginate
+from api.types.filters import ImageFilter, filter_of
+from api.types.image import Image, NamespaceArgument
+from api.types.image_dataset import ImageDataset
+from api.types.node import Node, global_id
+from api.types.person import Experimenter, Group
+from api.types.scalars import BigInt
+from api.types.sort import ContainerOrder, ImageOrder, sort_of
+from api.types.source import links, omero
+from backends.fetch import Fetch
+from backends.records import ImageProjectRecord, ImagingKind
+from resolvers import imaging, lookahead
+from resolvers.paging import Window
+
+if TYPE_CHECKING:
+    from api.types.link import ProjectLink
+    from api.types.project import Project
+
+
+async def resolve_image_dataset_count(
+    root: strawberry.Parent[ImageProjectRecord], info: Info
+) -> int | None:
+    """Return the number of datasets."""
+    if root.image_dataset_count is not None:
+        return root.image_dataset_count
+    fetch = Fetch.of("image_dataset_count")
+    project = await imaging.get_image_project(info.context, root.omero_id, fetch)
+    return project.image_dataset_count
+
+
+async def resolve_image_datasets(
+    root: strawberry.Parent[ImageProjectRecord],
+    info: Info,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+    order_by: ContainerOrder = ContainerOrder.NAME,
+) -> Connection[ImageDataset]:
+    """Page the project's datasets."""
+    return await paginate(
+        info,
+        Window(first, after, last, before),
+        sort_of(order_by),
+        lambda page, tree: imaging.image_datasets_of_image_project(
+            info.context, root.omero_id, page, lookahead.image_dataset_fetch(tree)
+        ),
+    )
+
+
+async def resolve_images(
+    root: strawberry.Parent[ImageProjectRecord],
+    info: Info,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+    where: ImageFilter | None = None,
+    order_by: ImageOrder = ImageOrder.ID,
+) -> Connection[Image]:
+    """Page the project's images over all its datasets."""
+    filter_ = imaging.of_image_project(root.omero_id, filter_of(where))
+    return await paginate(
+        info,
+        Window(first, after, last, before),
+        sort_of(order_by),
+        lambda page, tree: imaging.images(
+            info.context, filter_, page, lookahead.image_fetch(tree)
+        ),
+    )
+
+
+async def resolve_key_values(
+    root: strawberry.Parent[ImageProjectRecord], info: Info, namespace: NamespaceArgument = None
+) -> list[KeyValue]:
+    """Return the key-value pairs."""
+    key = (ImagingKind.IMAGE_PROJECT, root.omero_id)
+    pairs = await info.context.loaders.key_values.load(key)
+    return [pair for pair in pairs if namespace in (None, pair.namespace)]
+
+
+async def resolve_tags(root: strawberry.Parent[ImageProjectRecord], info: Info) -> list[Tag]:
+    """Return the tags."""
+    return await info.context.loaders.tags.load((ImagingKind.IMAGE_PROJECT, root.omero_id))
+
+
+async def resolve_owner(
+    root: strawberry.Parent[ImageProjectRecord], info: Info
+) -> Experimenter | None:
+    """Return who owns the project."""
+    return await info.context.loaders.experimenters.load(root.owner_id)
+
+
+async def resolve_group(
+    root: strawberry.Parent[ImageProjectRecord], info: Info
+) -> Group | None:
+    """Return the group it is shared in."""
+    return await info.context.loaders.groups.load(root.group_id)
+
+
+async def resolve_project(
+    root: strawberry.Parent[ImageProjectRecord], info: Info
+) -> Annotated[Project, strawberry.lazy("api.types.project")] | None:
+    """Cross the link to the openBIS project."""
+    fetch = lookahead.project_fetch(selection(info))
+    return await imaging.project_of_image_project(info.context, root.omero_id, fetch)
+
+
+async def resolve_link(
+    root: strawberry.Parent[ImageProjectRecord], info: Info
+) -> Annotated[ProjectLink, strawberry.lazy("api.types.link")] | None:
+    """Return the project link."""
+    return await info.context.loaders.project_links_of_omero.load(root.omero_id)
+
+
+@strawberry.federation.type(
+    keys=["id"], description="A project in OMERO: the datasets of one research project."
+)
+class ImageProject(Node):
+    """Backed by `ImageProjectRecord`."""
+
+    backed_by: ClassVar[type] = ImageProjectRecord
+
+    id: strawberry.ID = global_id("ImageProject", "omero_id")
+    omero_id: BigInt = omero("The project's id in OMERO.", "Project.id")
+    name: str = omero("Its name; by convention the openBIS project's code.", "Project.name")
+    description: str | None = omero("What it is about.", "Project.description")
+    created_at: datetime | None = omero(
+        "When it was made.", "Project.details.creationEvent.time"
+    )
+    image_dataset_count: int | None = omero(
+        "How many datasets it holds for this viewer.",
+        "Project.datasetLinks",
+        resolve_image_dataset_count,
+    )
+    image_datasets: Connection[ImageDataset] = omero(
+        "Its datasets.", "Project.datasetLinks", resolve_image_datasets
+    )
+    images: Connection[Image] = omero(
+        "The images of all its datasets.", "Project.datasetLinks", resolve_images
+    )
+    key_values: list[KeyValue] = omero(
+        "Its key-value pairs.", "Project.annotationLinks", resolve_key_values
+    )
+    tags: list[Tag] = omero("Its tags.", "Project.annotationLinks", resolve_tags)
+    owner: Experimenter | None = omero("Who owns it.", "Project.details.owner", resolve_owner)
+    group: Group | None = omero(
+        "The group it is shared in.", "Project.details.group", resolve_group
+    )
+    project: Annotated[Project, strawberry.lazy("api.types.project")] | None = links(
+        "The openBIS project linked to it.", "project_link.openbis_perm_id", resolve_project
+    )
+    link: Annotated[ProjectLink, strawberry.lazy("api.types.link")] | None = links(
+        "The link to its openBIS project, with state and history.", "project_link", resolve_link
+    )

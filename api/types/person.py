@@ -1,0 +1,37 @@
+"""People and groups: openBIS persons, OMERO experimenters and groups."""
+
+from __future__ import annotations
+
+import strawberry
+
+from api.types.scalars import BigInt
+from api.types.source import omero, openbis
+
+
+@strawberry.type(description="A person with an openBIS account.")
+class Person:
+    """Backed by `PersonRecord`."""
+
+    user_id: str = openbis("The person's user name.", "Person.userId")
+    first_name: str | None = openbis("Given name.", "Person.firstName")
+    last_name: str | None = openbis("Family name.", "Person.lastName")
+
+
+@strawberry.type(description="A person with an OMERO account.")
+class Experimenter:
+    """Backed by `ExperimenterRecord`."""
+
+    omero_id: BigInt = omero("The account's id.", "Experimenter.id")
+    user_name: str = omero("The account's user name.", "Experimenter.omeName")
+    first_name: str | None = omero("Given name.", "Experimenter.firstName")
+    last_name: str | None = omero("Family name.", "Experimenter.lastName")
+    institution: str | None = omero("Where the person works.", "Experimenter.institution")
+
+
+@strawberry.type(description="An OMERO group; its members share what is in it.")
+class Group:
+    """Backed by `GroupRecord`."""
+
+    omero_id: BigInt = omero("The group's id.", "ExperimenterGroup.id")
+    name: str = omero("The group's name.", "ExperimenterGroup.name")
+    description: str | None = omero("What the group is for.", "ExperimenterGroup.description")

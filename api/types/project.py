@@ -1,0 +1,192 @@
+"""`Project`: an openBIS project with its experiments, samples, subjects, design, and its images."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+import strawberry
+
+from api.selection import Info, selection
+from api.types.connection import After, Before, Connection, First, Last, paginate
+from api.types.design import Design
+from api.types.experiment import Experiment
+from api.types.filters import ExperimentFilter, SampleFilter, filter_of
+from api.types.image_project import ImageProject
+from api.types.link import ProjectLink
+from api.types.node import Node, global_id
+from api.types.person import Person
+from api.types.sample import Sample
+from api.types.sort import EntityOrder, sort_of
+from api.types.source import links, openbis, own
+from api.types.statistics import Statistics
+from backends.fetch import Fetch
+from backends.records import Kind, ProjectRecord
+from resolvers import catalog, imaging, lookahead, overview
+from resolvers.paging import Window
+
+
+async def resolve_space(root: strawberry.Parent[ProjectRecord], info: Info) -> str | None:
+    """Return the code of the project's space."""
+    fetch = Fetch.of("space")
+    return (await catalog.with_relation(info.context, Kind.PROJECT, root, fetch)).space
+
+
+async def resolve_registrator(
+    root: strawberry.Parent[ProjectRecord], info: Info
+) -> Person | None:
+    """Return who registered the project."""
+    fetch = Fetch.of("registrator")
+    return (await catalog.with_relation(info.context, Kind.PROJECT, root, fetch)).registrator
+
+
+async def resolve_leader(root: strawberry.Parent[ProjectRecord], info: Info) -> Person | None:
+    """Return who leads the project."""
+    fetch = Fetch.of("leader")
+    return (await catalog.with_relation(info.context, Kind.PROJECT, root, fetch)).leader
+
+
+async def resolve_experiments(
+    root: strawberry.Parent[ProjectRecord],
+    info: Info,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+    where: ExperimentFilter | None = None,
+    order_by: EntityOrder = EntityOrder.CODE,
+) -> Connection[Experiment]:
+    """Search the project's experiments."""
+    filter_ = catalog.experiments_of_project(root.perm_id, filter_of(where))
+    return await paginate(
+        info,
+        Window(first, after, last, before),
+        sort_of(order_by),
+        lambda page, tree: catalog.search(
+            info.context, Kind.EXPERIMENT, filter_, page, lookahead.experiment_fetch(tree)
+        ),
+    )
+
+
+async def resolve_samples(
+    root: strawberry.Parent[ProjectRecord],
+    info: Info,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+    where: SampleFilter | None = None,
+    order_by: EntityOrder = EntityOrder.CODE,
+) -> Connection[Sample]:
+    """Search the project's samples."""
+    filter_ = catalog.samples_of_project(root.perm_id, filter_of(where))
+    return await paginate(
+        info,
+        Window(first, after, last, before),
+        sort_of(order_by),
+        lambda page, tree: catalog.search(
+            info.context, Kind.SAMPLE, filter_, page, lookahead.sample_fetch(tree)
+        ),
+    )
+
+
+async def resolve_subjects(
+    root: strawberry.Parent[ProjectRecord],
+    info: Info,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+    where: SampleFilter | None = None,
+    order_by: EntityOrder = EntityOrder.CODE,
+) -> Connection[Sample]:
+    """Search the project's subjects."""
+    filter_ = catalog.samples_of_project(
+        root.perm_id, catalog.subjects(info.context, filter_of(where))
+    )
+    return await paginate(
+        info,
+        Window(first, after, last, before),
+        sort_of(order_by),
+        lambda page, tree: catalog.search(
+            info.context, Kind.SAMPLE, filter_, page, lookahead.sample_fetch(tree)
+        ),
+    )
+
+
+async def resolve_statistics(
+    root: strawberry.Parent[ProjectRecord], info: Info
+) -> Statistics:
+    """Count what the project holds, as far as it is asked for."""
+    wanted = frozenset(selection(info))
+    path = info.path.as_list()
+    return await overview.statistics(info.context, root.perm_id, wanted, path)
+
+
+async def resolve_design(root: strawberry.Parent[ProjectRecord], info: Info) -> Design | None:
+    """Return the experimental design."""
+    return await overview.design(info.context, root.perm_id)
+
+
+async def resolve_image_project(
+    root: strawberry.Parent[ProjectRecord], info: Info
+) -> ImageProject | None:
+    """Cross the project link."""
+    fetch = lookahead.image_project_fetch(selection(info))
+    return await imaging.image_project_of_project(info.context, root.perm_id, fetch)
+
+
+async def resolve_link(
+    root: strawberry.Parent[ProjectRecord], info: Info
+) -> ProjectLink | None:
+    """Return the project link."""
+    return await info.context.loaders.project_links.load(root.perm_id)
+
+
+@strawberry.federation.type(
+    keys=["id"],
+    description="A research project in openBIS, with the images that belong to it in OMERO.",
+)
+class Project(Node):
+    """Backed by `ProjectRecord`."""
+
+    backed_by: ClassVar[type] = ProjectRecord
+
+    id: strawberry.ID = global_id("Project", "perm_id")
+    perm_id: str = openbis("The project's permanent id.", "Project.permId")
+    code: str = openbis("The project's code, such as QSYNC.", "Project.code")
+    identifier: str = openbis("Where the project stands: /SPACE/CODE.", "Project.identifier")
+    description: str | None = openbis("What the project is about.", "Project.description")
+    space: str | None = openbis("The code of its space.", "Project.space.code", resolve_space)
+    registered_at: datetime | None = openbis(
+        "When it was registered.", "Project.registrationDate"
+    )
+    modified_at: datetime | None = openbis("When it was changed.", "Project.modificationDate")
+    registrator: Person | None = openbis(
+        "Who registered it.", "Project.registrator", resolve_registrator
+    )
+    leader: Person | None = openbis("Who leads it.", "Project.leader", resolve_leader)
+    experiments: Connection[Experiment] = openbis(
+        "Its experiments.", "Project.experiments", resolve_experiments
+    )
+    samples: Connection[Sample] = openbis(
+        "Its samples, from the patient to the sequencing run.", "Project.samples", resolve_samples
+    )
+    subjects: Connection[Sample] = openbis(
+        "Its subjects: the patients, plants or animals that samples were taken from.",
+        "Project.samples",
+        resolve_subjects,
+    )
+    statistics: Statistics = own("How much it holds, in both systems.", resolve_statistics)
+    design: Design | None = openbis(
+        "Its experimental design: factors with their levels, and the samples at each.",
+        "Experiment.properties.Q_EXPERIMENTAL_SETUP",
+        resolve_design,
+    )
+    image_project: ImageProject | None = links(
+        "The OMERO project linked to it.", "project_link.omero_id", resolve_image_project
+    )
+    link: ProjectLink | None = links(
+        "The link to its OMERO project, with state and history.", "project_link", resolve_link
+    )
+

@@ -1,0 +1,34 @@
+"""Lengths with their units, as OMERO stores them, and in whatever unit the client prefers."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import strawberry
+
+from api.types.source import omero
+from backends.omero.units import LENGTHS, convert
+from backends.records import Quantity as QuantityRecord
+
+LengthUnit = strawberry.enum(
+    StrEnum("LengthUnit", [(unit.name, unit.name) for unit in LENGTHS]),
+    description="A unit of length, by its OME name.",
+)
+
+
+def resolve_in(
+    root: strawberry.Parent[QuantityRecord], unit: LengthUnit
+) -> Quantity:
+    """Convert; PIXEL and REFERENCEFRAME convert to nothing but themselves."""
+    return convert(root, unit.value)
+
+
+@strawberry.type(description="A length: a number with its unit.")
+class Quantity:
+    """Backed by `Quantity` of the records."""
+
+    value: float = omero("The number.", "value")
+    unit: LengthUnit = omero("The unit, as stored.", "unit")
+    in_: Quantity | None = strawberry.field(
+        name="in", description="The same length in another unit.", resolver=resolve_in
+    )

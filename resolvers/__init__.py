@@ -1,0 +1,1 @@
+"""The federation itself: plain async functions over records; no Strawberry, no HTTP."""

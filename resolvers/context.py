@@ -1,0 +1,128 @@
+"""What one request carries through the house: its viewer, its deadline, its meter, its loaders.
+
+A `RequestContext` is made by `api/app.py` for each request and lives as long as it; nothing in it is
+shared between viewers. `Services` are the long-lived adapters and stores it stands on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import SecretStr
+
+from backends.errors import BackendError, SessionExpired, Source, TimedOut, Unavailable
+from backends.lane import Call
+from backends.omero.client import OmeroClient
+from backends.openbis.client import OpenbisClient
+from link_store.store import LinkStore
+from resolvers.errors import NotSignedIn
+from resolvers.viewers import ViewerCache
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who asks: a session on each backend, or none; `key` tells viewers apart without a secret."""
+
+    key: str
+    user: str | None = None
+    openbis: SecretStr | None = None
+    omero: SecretStr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The long-lived parts that requests share, and the institute's conventions."""
+
+    openbis: OpenbisClient
+    omero: OmeroClient
+    links: LinkStore
+    cache: ViewerCache
+    subject_types: tuple[str, ...] = ("Q_BIOLOGICAL_ENTITY",)
+    omero_web: str | None = None  # base address of OMERO.web, for viewer links
+
+
+@dataclass(frozen=True, slots=True)
+class Degradation:
+    """A source that failed below a field which answers all the same."""
+
+    error: BackendError
+    path: tuple[str | int, ...]
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """One request on its way; `loaders` is filled by `resolvers.loaders.Loaders`."""
+
+    viewer: Viewer
+    services: Services
+    request_id: str
+    call: Call = field(default_factory=Call)
+    failures: dict[Source, BackendError] = field(default_factory=dict)
+    degradations: dict[Source, Degradation] = field(default_factory=dict)
+    loaders: Any = None
+    # Makes a bearer token of a user's sessions; set by the composition root.
+    issue_token: Callable[[str, SecretStr | None, SecretStr | None], str] | None = None
+
+    def openbis_token(self) -> SecretStr:
+        """Return the viewer's openBIS session.
+
+        Raises:
+            NotSignedIn: there is none.
+        """
+        if self.viewer.openbis is None:
+            raise NotSignedIn("Sign in to openBIS to see this.", Source.OPENBIS)
+        return self.viewer.openbis
+
+    def omero_session(self) -> SecretStr:
+        """Return the viewer's OMERO session.
+
+        Raises:
+            NotSignedIn: there is none.
+        """
+        if self.viewer.omero is None:
+            raise NotSignedIn("Sign in to OMERO to see this.", Source.OMERO)
+        return self.viewer.omero
+
+    def note(self, error: BackendError) -> None:
+        """Remember that a source failed, for `extensions.sources`."""
+        if isinstance(error, Unavailable | TimedOut | SessionExpired):
+            self.failures.setdefault(error.source, error)
+
+    def degrade(self, error: BackendError, path: Sequence[str | int]) -> None:
+        """Remember a failure that a field answered around; each source is told once."""
+        self.note(error)
+        self.degradations.setdefault(error.source, Degradation(error, tuple(path)))
+
+    def sources(self) -> dict[str, str]:
+        """Tell for each source whether it answered: OK, NOT_ASKED, or how it failed."""
+        return {
+            _NAMES[source]: _state(self.failures.get(source), self.call.meter.calls.get(source, 0))
+            for source in Source
+        }
+
+    def cost(self) -> dict[str, Any]:
+        """Tell the calls and milliseconds spent per source, and the calls in all."""
+        meter = self.call.meter
+        return {
+            "calls": {_NAMES[source]: meter.calls.get(source, 0) for source in Source},
+            "milliseconds": {
+                _NAMES[source]: round(meter.milliseconds.get(source, 0.0), 1) for source in Source
+            },
+            "totalCalls": sum(meter.calls.values()),
+        }
+
+
+_NAMES = {Source.OPENBIS: "openbis", Source.OMERO: "omero", Source.LINK_STORE: "linkStore"}
+
+
+def _state(failure: BackendError | None, calls: int) -> str:
+    match failure:
+        case TimedOut():
+            return "TIMEOUT"
+        case SessionExpired():
+            return "SESSION_EXPIRED"
+        case BackendError():
+            return "UNAVAILABLE"
+    return "OK" if calls else "NOT_ASKED"

@@ -1,0 +1,79 @@
+"""Who the viewer is in openBIS, and whether the systems behind this server answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from backends.errors import BackendError, Source
+from backends.openbis.client import OpenbisIdentity
+from link_store.errors import LinkStoreError
+from resolvers import imaging
+from resolvers.context import RequestContext
+from resolvers.errors import NotSignedIn
+
+
+@dataclass(frozen=True, slots=True)
+class BackendState:
+    """Whether a system answers; one that refuses the viewer's session answers too."""
+
+    source: Source
+    available: bool
+    version: str | None = None
+
+
+async def openbis(context: RequestContext) -> OpenbisIdentity:
+    """Return whom the viewer is in openBIS."""
+
+    async def load() -> OpenbisIdentity:
+        return await context.services.openbis.identity(context.openbis_token(), context.call)
+
+    try:
+        return await context.services.cache.get(context.viewer.key, "openbis-identity", load)
+    except BackendError as error:
+        context.note(error)
+        raise
+
+
+async def backends(context: RequestContext) -> tuple[BackendState, ...]:
+    """Ask every system something small, all at once; none of them can make this fail."""
+    return tuple(
+        await asyncio.gather(
+            _state(context, Source.OPENBIS, lambda: _openbis_version(context)),
+            _state(context, Source.OMERO, lambda: _omero_version(context)),
+            _state(context, Source.LINK_STORE, lambda: _link_store_version(context)),
+        )
+    )
+
+
+async def _state(
+    context: RequestContext, source: Source, ask: Callable[[], Awaitable[str | None]]
+) -> BackendState:
+    try:
+        return BackendState(source, available=True, version=await ask())
+    except BackendError as error:
+        context.note(error)
+        return BackendState(source, available=not error.retryable)
+    except NotSignedIn:
+        return BackendState(source, available=True)
+    except LinkStoreError:
+        return BackendState(source, available=False)
+
+
+async def _openbis_version(context: RequestContext) -> str | None:
+    server = await context.services.openbis.server(context.openbis_token(), context.call)
+    return server.version or server.api_version
+
+
+async def _omero_version(context: RequestContext) -> str | None:
+    await imaging.omero_identity(context)
+    return None  # OMERO tells its version through a service that the adapter does not reach yet
+
+
+async def _link_store_version(context: RequestContext) -> str | None:
+    started = time.monotonic()
+    revision = await context.services.links.revision()
+    context.call.meter.count(Source.LINK_STORE, "revision", time.monotonic() - started)
+    return f"revision {revision}"

@@ -1,0 +1,99 @@
+"""What openBIS declares about its entities: types, property definitions, vocabularies.
+
+One call per kind reads all of it; it is remembered per viewer for a minute. Properties find their
+label, data type and terms here, because openBIS sends every value as bare text.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from backends.records import (
+    EntityTypeRecord,
+    Kind,
+    PropertyDefinitionRecord,
+    PropertyRecord,
+    TermRecord,
+    VocabularyRecord,
+)
+from resolvers.context import RequestContext
+
+_NUMERIC = {"INTEGER", "REAL"}
+_TEMPORAL = {"TIMESTAMP", "DATE"}
+_TYPED_KINDS = (Kind.SAMPLE, Kind.EXPERIMENT, Kind.OMICS_DATASET)
+
+
+async def entity_types(context: RequestContext, kind: Kind) -> dict[str, EntityTypeRecord]:
+    """Return all types of a kind by code."""
+
+    async def load() -> dict[str, EntityTypeRecord]:
+        types = await context.services.openbis.entity_types(
+            context.openbis_token(), kind, context.call
+        )
+        return {type_.code: type_ for type_ in types}
+
+    return await context.services.cache.get(context.viewer.key, f"types:{kind}", load)
+
+
+async def entity_type(context: RequestContext, kind: Kind, code: str) -> EntityTypeRecord | None:
+    """Return one type by code, or None where openBIS declares no such type."""
+    return (await entity_types(context, kind)).get(code)
+
+
+async def definition(context: RequestContext, code: str) -> PropertyDefinitionRecord | None:
+    """Return what openBIS declares about a property.
+
+    A property code means the same on every entity of one openBIS, so the first declaration serves;
+    sample types are looked at first because nearly all properties stand there.
+    """
+    for kind in _TYPED_KINDS:
+        for type_ in (await entity_types(context, kind)).values():
+            for declared in type_.properties:
+                if declared.code == code:
+                    return declared
+    return None
+
+
+async def vocabularies(context: RequestContext) -> tuple[VocabularyRecord, ...]:
+    """Return the vocabularies that any property uses, by code."""
+    found: dict[str, VocabularyRecord] = {}
+    for kind in _TYPED_KINDS:
+        for type_ in (await entity_types(context, kind)).values():
+            for declared in type_.properties:
+                if declared.vocabulary is not None:
+                    found[declared.vocabulary.code] = declared.vocabulary
+    return tuple(found[code] for code in sorted(found))
+
+
+async def term(context: RequestContext, property_: PropertyRecord) -> TermRecord | None:
+    """Return the vocabulary term that a property's value names, if it is one."""
+    declared = await definition(context, property_.code)
+    if declared is None or declared.vocabulary is None or not property_.values:
+        return None
+    value = property_.values[0]
+    return next((term for term in declared.vocabulary.terms if term.code == value), None)
+
+
+async def number(context: RequestContext, property_: PropertyRecord) -> float | None:
+    """Return a numeric property's value as a number; None for other types or unreadable text."""
+    declared = await definition(context, property_.code)
+    if declared is None or declared.data_type not in _NUMERIC or not property_.values:
+        return None
+    try:
+        return float(property_.values[0])
+    except ValueError:
+        return None
+
+
+async def timestamp(context: RequestContext, property_: PropertyRecord) -> datetime | None:
+    """Return a date property's value with its zone (UTC where openBIS names none)."""
+    declared = await definition(context, property_.code)
+    if declared is None or declared.data_type not in _TEMPORAL or not property_.values:
+        return None
+    for form in ("%Y-%m-%d %H:%M:%S %z", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d"):
+        try:
+            read = datetime.strptime(property_.values[0], form)  # noqa: DTZ007 - zone set below
+        except ValueError:
+            continue
+        return read if read.tzinfo else read.replace(tzinfo=UTC)
+    return None
