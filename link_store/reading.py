@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Table,
+    TextClause,
     and_,
     func,
     literal_column,
@@ -102,10 +103,13 @@ class LinkReader:
         self._observe = observe
         self._live = {
             kind: {
-                column: self.between_instances(table).where(
+                column: self.between_instances(table, led_by=instance).where(
                     dialects.among(table.c[column], database.dialect), LIVE
                 )
-                for column in ("openbis_perm_id", "omero_id")
+                for instance, column in (
+                    ("openbis_instance", "openbis_perm_id"),
+                    ("omero_instance", "omero_id"),
+                )
             }
             for kind, table in TABLES.items()
         }
@@ -114,7 +118,7 @@ class LinkReader:
             for kind, table in TABLES.items()
         }
         self._of_projects = (
-            self.between_instances(SAMPLE_LINK)
+            self.between_instances(SAMPLE_LINK, led_by="openbis_instance")
             .where(dialects.among(SAMPLE_LINK.c.project_perm_id, database.dialect), LIVE)
             .order_by(SAMPLE_LINK.c.id)
         )
@@ -289,28 +293,50 @@ class LinkReader:
         async with self.database.read() as connection:
             return list((await connection.execute(statement, parameters)).all())
 
-    def between_instances(self, table: Table) -> Select[Any]:
-        """Select the links between the two instances of this store."""
-        return select(table).where(*self._instances(table))
+    def between_instances(self, table: Table, *, led_by: str | None = None) -> Select[Any]:
+        """Select the links between the two instances of this store.
 
-    def _instances(self, table: Table) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-        return (
-            table.c.openbis_instance == self.openbis_instance,
-            table.c.omero_instance == self.omero_instance,
-        )
+        Args:
+            table: Which kind.
+            led_by: The instance column that leads the index to be used. The others are kept away
+                from every index: an instance alone selects nearly all rows, and SQLite would take
+                such an index for a good one.
+        """
+        return select(table).where(*self._instances(table, led_by))
+
+    def _instances(self, table: Table, led_by: str | None) -> list[ColumnElement[bool]]:
+        names = {
+            "openbis_instance": self.openbis_instance,
+            "omero_instance": self.omero_instance,
+        }
+        return [
+            (table.c[column] if column == led_by else _without_index(table.c[column])) == name
+            for column, name in names.items()
+        ]
 
     def _matching(
         self, kind: LinkKind, states: Iterable[LinkState], project_perm_id: str | None
     ) -> ColumnElement[bool]:
         table = TABLES[kind]
-        conditions = [*self._instances(table)]
-        chosen = {str(state) for state in states}
-        if chosen != {str(state) for state in LinkState}:
-            conditions.append(table.c.state.in_(sorted(chosen)))
+        led_by = None if project_perm_id is None else "openbis_instance"
+        conditions: list[ColumnElement[bool] | TextClause] = [*self._instances(table, led_by)]
+        chosen = set(states)
+        if chosen == set(LIVE_STATES):
+            conditions.append(LIVE)
+        elif chosen != set(LinkState):
+            # one state is an index in order of id; of several, only the rare ones are worth it
+            few = len(chosen) == 1 or chosen <= {LinkState.RESERVED, LinkState.BROKEN}
+            column = table.c.state if few and led_by is None else _without_index(table.c.state)
+            conditions.append(column.in_(sorted(chosen)))
         if project_perm_id is not None:
-            column = "openbis_perm_id" if kind is LinkKind.PROJECT else "project_perm_id"
-            conditions.append(table.c[column] == project_perm_id)
+            own = "openbis_perm_id" if kind is LinkKind.PROJECT else "project_perm_id"
+            conditions.append(table.c[own] == project_perm_id)
         return and_(*conditions)
+
+
+def _without_index(column: ColumnElement[str]) -> ColumnElement[str]:
+    """Compare a text column without its index, in both dialects."""
+    return column.concat("")
 
 
 async def _total(connection: AsyncConnection, wanted: dict[LinkKind, ColumnElement[bool]]) -> int:
