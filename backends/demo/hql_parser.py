@@ -25,9 +25,10 @@ def parse(hql: str) -> tree.Query:
     try:
         query: tree.Query = _parser().parse(hql)  # type: ignore[assignment] # the transformer's
     except UnexpectedInput as error:
-        found = "the end" if error.pos_in_stream is None else _excerpt(hql, error.pos_in_stream)
+        at: Any = error  # lark declares its places as None
+        found = _excerpt(hql, at.pos_in_stream)
         raise StoreQueryError(
-            f"Illegal query: unexpected {found} in line {error.line}, column {error.column}"
+            f"Illegal query: unexpected {found} in line {at.line}, column {at.column}"
         ) from error
     except RecursionError as error:
         raise StoreQueryError("Illegal query: nested too deeply") from error
@@ -35,7 +36,7 @@ def parse(hql: str) -> tree.Query:
 
 
 def _excerpt(hql: str, position: int) -> str:
-    rest = hql[position : position + 30].split("\n")[0]
+    rest = hql[position : position + 30].partition("\n")[0]
     return repr(rest) if rest.strip() else "the end"
 
 

@@ -125,7 +125,7 @@ class Scope:
         return entity
 
     def collection(self, path: tree.Path) -> tuple[Binding, str]:
-        """Return a collection's table, not yet in the from clause, and what ties it to its owner."""
+        """Return a collection's table, not yet joined, and the condition that ties it."""
         owner = self._walk(path.parts[:-1])
         prop = self._property(owner, path.parts[-1], path)
         if prop.kind != "collection" or owner.entity is None:
@@ -153,14 +153,17 @@ class Scope:
             if alone is not None:
                 return _itself(alone)
         steps = parts if self.find(parts[0]) is not None else ("", *parts)
-        if len(steps) > 2 and steps[-1] == "id":
+        *before, name = steps
+        if len(before) > 1 and name == "id":
             # The id of a reference is its foreign key, without crossing it.
             reference = self._last(self._walk(steps[:-2], path), steps[-2], path)
             if reference.type == "entity":
                 return Value(reference.sql, "long", reference.columns)
-        return self._last(self._walk(steps[:-1], path), steps[-1], path)
+        return self._last(self._walk(steps[:-1], path), name, path)
 
-    def _last(self, owner: Binding, name: str, path: tree.Path) -> Value:
+    def _last(  # noqa: PLR0911 - a table of the kinds of step
+        self, owner: Binding, name: str, path: tree.Path
+    ) -> Value:
         """Read the last step of a path."""
         if owner.is_details:
             return self._details(owner, name, path)
@@ -170,8 +173,6 @@ class Scope:
             return _column(owner.table, "id", "long", owner.entity)
         if name == "class":
             return _class(owner)
-        if name == "details":
-            return Value("NULL", "details")
         prop = self._property(owner, name, path)
         if prop.kind in ("reference", "enum"):
             target = self.model.entities[str(prop.target)]
@@ -253,7 +254,7 @@ class Scope:
             if entity.name == "ExperimenterGroup":
                 return _column(owner.table, GROUP_PERMISSIONS, "string", None)
             group = f"{owner.table}.details_group"
-            sql = f'(SELECT {GROUP_PERMISSIONS} FROM "ExperimenterGroup" WHERE id = {group})'
+            sql = f'(SELECT {GROUP_PERMISSIONS} FROM "ExperimenterGroup" WHERE id = {group})'  # noqa: S608 - a column
             return Value(sql, "string", frozenset({group}))
         known = entity is not None and (has_details(entity) or name == "externalInfo")
         if name not in DETAILS or not known:

@@ -123,7 +123,7 @@ class _Level:
         if len(items) != 1 or query.shape is not None:
             raise StoreQueryError("Illegal query: a subquery selects one value")
         value = inner.expressions.value(items[0].expression)
-        sql = inner._assemble(query, [value])  # noqa: SLF001 - the same class
+        sql = inner._assemble(query, [value])
         outside = frozenset(
             column for column in value.columns if not inner.scope.owns(table_of(column))
         )

@@ -26,7 +26,7 @@ def bind(uses: Mapping[str, ParameterUse], params: Mapping[str, object]) -> dict
             are more values than the driver can bind.
     """
     if surplus := params.keys() - uses.keys():
-        raise StoreQueryError(f"Illegal query: no parameter named {sorted(surplus)[0]!r} in it")
+        raise StoreQueryError(f"Illegal query: no parameter named {min(surplus)!r} in it")
     bound: dict[str, Any] = {}
     count = 0
     for name, use in uses.items():
@@ -34,27 +34,32 @@ def bind(uses: Mapping[str, ParameterUse], params: Mapping[str, object]) -> dict
             raise StoreQueryError(
                 f"Illegal query: not all named parameters have been set: {name!r}"
             )
-        value = params[name]
-        if isinstance(value, Sequence | set | frozenset) and not isinstance(value, str):
-            values = list(value)
-            if use.as_scalar:
-                raise StoreQueryError(f"Illegal query: :{name} takes one value, not a list")
-            if not values:
-                raise StoreQueryError(f"Illegal query: :{name} is an empty list, skip the call")
-        else:
-            values = [value]
-        if any(one is None for one in values):
-            raise StoreQueryError(f"Illegal query: :{name} is null")
-        for kind in set(map(type, values)):
-            for category in use.categories:
-                _check(name, kind, category)
-        if "unit" in use.categories:
-            values = [_unit_name(name, str(one)) for one in values]
+        values = _values(name, use, params[name])
         count += len(values) * use.occurrences
         bound[f"p_{name}"] = json.dumps(values) if use.as_list else values[0]
     if count > MOST_BINDS:
         raise StoreQueryError(f"Illegal query: {count} values are more than {MOST_BINDS}")
     return bound
+
+
+def _values(name: str, use: ParameterUse, given: object) -> list[Any]:
+    """Return what one parameter stands for, as a list of checked values."""
+    values: list[Any] = [given]
+    if isinstance(given, Sequence | set | frozenset) and not isinstance(given, str):
+        values = list(given)
+        if use.as_scalar:
+            raise StoreQueryError(f"Illegal query: :{name} takes one value, not a list")
+        if not values:
+            raise StoreQueryError(f"Illegal query: :{name} is an empty list, skip the call")
+    kinds = set(map(type, values))
+    if type(None) in kinds:
+        raise StoreQueryError(f"Illegal query: :{name} is null")
+    for kind in kinds:
+        for category in use.categories:
+            _check(name, kind, category)
+    if "unit" in use.categories:
+        return [_unit_name(name, str(one)) for one in values]
+    return values
 
 
 def _check(name: str, kind: type, category: str) -> None:

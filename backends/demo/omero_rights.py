@@ -66,8 +66,8 @@ class ReadScope:
 
 def predicate(alias: str) -> str:
     """Return the SQL condition under which a row of an owned table may be read."""
-    return (
-        f"({alias}.details_group IN (SELECT value FROM json_each(:_groups))"
+    return (  # the alias is ours, all values are bound
+        f"({alias}.details_group IN (SELECT value FROM json_each(:_groups))"  # noqa: S608 - an alias
         f" OR ({alias}.details_owner = :_me"
         f" AND {alias}.details_group = ifnull(:_own, {alias}.details_group)))"
     )

@@ -79,6 +79,9 @@ class Sessions:
             found.leader_of,
         )
         with self._lock:
+            oldest = self._clock() - IDLE_SECONDS
+            for forgotten in [old for old, used in self._used.items() if used < oldest]:
+                del self._open[forgotten], self._used[forgotten]
             self._open[opened.uuid] = opened
             self._used[opened.uuid] = self._clock()
         return opened.uuid

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import shutil
 import sqlite3
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -73,10 +75,11 @@ class OmeroStore:
         self.faults = faults if faults is not None else Faults()
         self.log: list[str] = []  # the HQL of projections, newest last
         # A file, not a shared in-memory database: its readers do not wait for one another.
-        self._folder = tempfile.TemporaryDirectory(prefix="omnibis-omero-")
-        self._path = Path(self._folder.name) / "omero.sqlite"
-        self._fill(content)
+        folder = Path(tempfile.mkdtemp(prefix="omnibis-omero-"))
+        self._path = folder / "omero.sqlite"
         self._readers: queue.LifoQueue[sqlite3.Connection | None] = queue.LifoQueue()
+        self._dispose = weakref.finalize(self, _dispose, self._readers, folder)
+        self._fill(content)
         for _ in range(READERS):
             self._readers.put(None)  # opened when first needed
         self._log_lock = threading.Lock()
@@ -154,12 +157,7 @@ class OmeroStore:
 
     def shut_down(self) -> None:
         """Close all connections and remove the database; the store cannot be used afterwards."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                connection = self._readers.get_nowait()
-                if connection is not None:
-                    connection.close()
-        self._folder.cleanup()
+        self._dispose()
 
     # --- inside --------------------------------------------------------------------------------
 
@@ -217,7 +215,8 @@ class OmeroStore:
             if user is None:
                 return None
             memberships = connection.execute(
-                'SELECT parent, owner FROM "GroupExperimenterMap" WHERE child = ? ORDER BY id',
+                'SELECT parent, owner FROM "GroupExperimenterMap" WHERE child = ?'
+                " ORDER BY child_index",
                 user,
             ).fetchall()
             groups = _groups(connection)
@@ -230,6 +229,15 @@ class OmeroStore:
         default = (chosen or list(members) or [0])[0]
         is_admin = any(groups[group].name == SYSTEM_GROUP for group in members)
         return SessionInfo("", user[0], name, default, members, is_admin, leads)
+
+
+def _dispose(readers: queue.LifoQueue[sqlite3.Connection | None], folder: Path) -> None:
+    with contextlib.suppress(queue.Empty):
+        while True:
+            connection = readers.get_nowait()
+            if connection is not None:
+                connection.close()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _groups(connection: sqlite3.Connection) -> dict[int, Group]:

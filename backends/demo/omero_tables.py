@@ -9,7 +9,7 @@ index column. A list such as `Pixels.channels` is kept by a position column besi
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from backends.demo.omero_errors import StoreContentError
@@ -78,7 +78,7 @@ def schema(model: Model) -> Iterator[str]:
                 columns.update(_columns_of(prop, model))
                 if prop.kind == "collection" and prop.target is None:
                     yield _elements_ddl(elements_table(member, prop.name), prop, entity)
-        columns.update({name: "INTEGER NOT NULL" for name in positions.get(entity.name, ())})
+        columns.update(dict.fromkeys(positions.get(entity.name, ()), "INTEGER NOT NULL"))
         for column, target in DETAILS.values():
             if has_details(entity) or column == "details_externalInfo":
                 columns[column] = f"INTEGER REFERENCES {quoted(target)}"
@@ -179,25 +179,30 @@ def _getters(entity: Entity, rows: Sequence[Row]) -> dict[str, Getter]:
         getters["class"] = lambda _: entity.name
     properties = _properties(entity)
     for key in keys:
-        prop = properties.get(key)
         if key == "id":
             getters["id"] = _required(key)
         elif key.startswith("details."):
             getters[_details_column(entity, key)] = _optional(key)
-        elif prop is None:
+        elif key in properties:
+            getters.update(_property_getters(entity, properties[key]))
+        else:
             raise StoreContentError(f"{entity.name} has no property {key!r}")
-        elif prop.kind == "quantity":
-            getters[key] = _part(key, 0)
-            getters[unit_column(key)] = _part(key, 1)
-        elif prop.kind != "collection":
-            getters[key] = _optional(key)
-        elif prop.target is not None:
-            raise StoreContentError(f"{entity.name}.{key} is kept by {prop.target}.{prop.inverse}")
     if has_details(entity) and rows:
         for key in ("details.owner", "details.group"):
             if any(row.get(key) is None for row in rows):
                 raise StoreContentError(f"a row of {entity.name} has no {key}")
     return getters
+
+
+def _property_getters(entity: Entity, prop: Property) -> dict[str, Getter]:
+    name = prop.name
+    if prop.kind == "quantity":
+        return {name: _part(name, 0), unit_column(name): _part(name, 1)}
+    if prop.kind != "collection":
+        return {name: _optional(name)}
+    if prop.target is not None:
+        raise StoreContentError(f"{entity.name}.{name} is kept by {prop.target}.{prop.inverse}")
+    return {}  # a collection of values has a table of its own
 
 
 def _details_column(entity: Entity, key: str) -> str:
@@ -266,7 +271,7 @@ def _index(table: str, *columns: str) -> str:
     )
 
 
-def _positions(model: Model) -> dict[str, Iterable[str]]:
+def _positions(model: Model) -> dict[str, dict[str, None]]:
     """Map tables to the position columns that lists need in them."""
     found: dict[str, dict[str, None]] = {}
     for entity in model.entities.values():

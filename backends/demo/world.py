@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from backends.demo.omero_model import omero_model
+
 
 @dataclass(slots=True)
 class Term:
@@ -198,8 +200,8 @@ class OmeroContent:
     _next: dict[str, int] = field(default_factory=dict)
 
     def add(self, entity: str, **properties: Any) -> int:
-        """Add one row and return its new id; ids count from 1 per table, annotations share one."""
-        table = "Annotation" if entity.endswith("Annotation") else entity
+        """Add one row and return its new id; ids count from 1 per table, subclasses share one."""
+        table = omero_model().table_of(entity)
         number = self._next.get(table, 0) + 1
         self._next[table] = number
         self.rows.setdefault(entity, []).append({"id": number, **properties})

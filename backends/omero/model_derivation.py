@@ -110,15 +110,28 @@ def derive(definitions: Definitions) -> dict[str, dict[str, Any]]:
         if definitions.is_enumeration(slice_id) or _short(slice_id) in GLOBAL:
             entity["global"] = True
         model[_short(slice_id)] = entity
-    for entity in model.values():
-        if "superclass" in entity:  # an abstract class shares the package of its subclasses
-            model[entity["superclass"]].setdefault("package", entity.get("package", ""))
+    _complete(model)
+    units = {name: dict(sorted(units.items())) for name, units in definitions.symbols.items()}
+    return {"entities": model, "units": dict(sorted(units.items()))}
+
+
+def _complete(model: dict[str, dict[str, Any]]) -> None:
+    """Add what only the whole model tells: packages of abstract classes, inverses."""
+    for name, entity in reversed(model.items()):
+        for above in _lineage(model, name):  # an abstract class has its subclasses' package
+            if "package" in entity:
+                model[above].setdefault("package", entity["package"])
     for name, entity in model.items():
         for collection, described in entity["properties"].items():
             if described["kind"] == "collection" and "target" in described:
                 described["inverse"] = _inverse(model, name, collection, described["target"])
-    units = {name: dict(sorted(units.items())) for name, units in definitions.symbols.items()}
-    return {"entities": model, "units": dict(sorted(units.items()))}
+
+
+def _lineage(model: Mapping[str, Any], name: str) -> list[str]:
+    lineage = [name]
+    while above := model[lineage[-1]].get("superclass"):
+        lineage.append(above)
+    return lineage
 
 
 def _properties(
@@ -165,9 +178,7 @@ def _inverse(model: Mapping[str, Any], owner: str, collection: str, target: str)
     A collection of links hangs on `parent` or `child`, whichever has the owner's type; where both
     have it, on `parent`. Elsewhere a single reference to the owner decides.
     """
-    lineage = [owner]
-    while above := model[lineage[-1]].get("superclass"):
-        lineage.append(above)
+    lineage = _lineage(model, owner)
     candidates = [
         name
         for name, described in model[target]["properties"].items()
