@@ -70,7 +70,7 @@ def criteria(kind: Kind, predicate: AnyFilter | None) -> list[Json]:
         case Kind.EXPERIMENT, ExperimentFilter():
             condition = _experiment(predicate)
         case Kind.PROJECT, ProjectFilter():
-            condition = _project(predicate, itself)
+            condition = Every(tuple(_project(predicate, itself)))
         case Kind.OMICS_DATASET, OmicsFilter():
             condition = _omics(predicate)
         case _:
@@ -91,14 +91,17 @@ def _sample(f: SampleFilter) -> Condition:
         *map(Leaf, dates(MODIFIED, f.modified)),
     ]
     if f.project is not None:
-        parts += [_project_of_sample([ANY_CODE], "AND"), _project(f.project, _project_of_sample)]
+        project = _project(f.project, _project_of_sample)
+        if all(isinstance(part, Not) for part in project):
+            parts.append(_project_of_sample([ANY_CODE], "AND"))  # there must be one at all
+        parts += project
     if f.experiment is not None:
         parts.append(_nested(EXPERIMENT, EXPERIMENT, _experiment(f.experiment)))
     if f.parent is not None:
         parts.append(_nested(PARENTS, SAMPLE, _sample(f.parent), family=True))
     if f.child is not None:
         parts.append(_nested(CHILDREN, SAMPLE, _sample(f.child), family=True))
-    return _with_groups(parts, f, _sample)
+    return Every(tuple(_and_groups(parts, f, _sample)))
 
 
 def _experiment(f: ExperimentFilter) -> Condition:
@@ -111,8 +114,8 @@ def _experiment(f: ExperimentFilter) -> Condition:
         *map(Leaf, dates(MODIFIED, f.modified)),
     ]
     if f.project is not None:
-        parts.append(_project(f.project, partial(_related, PROJECT)))
-    return _with_groups(parts, f, _experiment)
+        parts += _project(f.project, partial(_related, PROJECT))
+    return Every(tuple(_and_groups(parts, f, _experiment)))
 
 
 def _omics(f: OmicsFilter) -> Condition:
@@ -129,10 +132,10 @@ def _omics(f: OmicsFilter) -> Condition:
         parts.append(_nested(SAMPLE, SAMPLE, _sample(f.sample)))
     if f.experiment is not None:
         parts.append(_nested(EXPERIMENT, EXPERIMENT, _experiment(f.experiment)))
-    return _with_groups(parts, f, _omics)
+    return Every(tuple(_and_groups(parts, f, _omics)))
 
 
-def _project(f: ProjectFilter, lift: Lift) -> Condition:
+def _project(f: ProjectFilter, lift: Lift) -> list[Condition]:
     """Conditions on a project, put as conditions of the entity that has it."""
 
     def lift_space(conditions: list[Json], operator: str) -> Condition:
@@ -143,16 +146,18 @@ def _project(f: ProjectFilter, lift: Lift) -> Condition:
         *_text(f.perm_id, PERM_ID, lift),
         *_text(f.space, CODE, lift_space),
     ]
-    return _with_groups(parts, f, partial(_project, lift=lift))
+    return _and_groups(parts, f, lambda each: Every(tuple(_project(each, lift))))
 
 
-def _with_groups(parts: list[Condition], f: F, condition: Callable[[F], Condition]) -> Condition:
-    """All that is set in a filter, its nested filters included."""
+def _and_groups(
+    parts: list[Condition], f: F, condition: Callable[[F], Condition]
+) -> list[Condition]:
+    """What is set in a filter, and then its nested filters, each a group of its own."""
     parts += [condition(each) for each in f.all_of]
     if f.any_of:
         parts.append(Some(tuple(condition(each) for each in f.any_of)))
     parts += [Not(condition(each)) for each in f.none_of]
-    return Every(tuple(parts))
+    return parts
 
 
 # --- ways to put criteria ------------------------------------------------------------------------
