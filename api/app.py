@@ -14,19 +14,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from api.auth import Door, Nobody, TokenBox, ViewerSource
+from api.auth import Credentials, Door, Nobody, TokenBox, ViewerSource
 from api.explorer import explorer_routes
 from api.http import GraphQLEndpoint, Wire
 from api.observe import Drain, Health, Observation, error_response, record_of
 from api.schema import build_schema
 from api.settings import Settings
-from api.types.errors import format_error
+from api.types.errors import collapse, format_error
 from backends.lane import Call, Lane, Meter
 from link_store.database import LinkDatabase
 from resolvers.context import RequestContext, Services
@@ -61,11 +62,14 @@ def create_app(settings: Settings, parts: Parts, tokens: TokenBox) -> Starlette:
     drain = Drain()
     door = Door(tokens, parts.nobody)
 
+    def issue_token(user: str, openbis: SecretStr | None, omero: SecretStr | None) -> str:
+        return tokens.issue_token(Credentials(user, openbis, omero))
+
     async def make_context(request: Request) -> RequestContext:
         call = Call(Meter(), time.monotonic() + settings.limits.deadline_seconds)
         viewer = await door.viewer(request.headers, call)
         request_id = record_of(request.scope).request_id
-        context = RequestContext(viewer, parts.services, request_id, call)
+        context = RequestContext(viewer, parts.services, request_id, call, issue_token=issue_token)
         context.loaders = Loaders(context)
         return context
 
@@ -93,6 +97,7 @@ def create_app(settings: Settings, parts: Parts, tokens: TokenBox) -> Starlette:
             schema=build_schema(),
             make_context=make_context,
             format_error=format_error,
+            collapse=collapse,
             limits=settings.limits,
             introspection=settings.introspection,
             suggestions=settings.suggestions,

@@ -150,9 +150,9 @@ def schema(
     file: Annotated[Path, typer.Option(help="Where the schema is written.")] = SCHEMA,
 ) -> None:
     """Write the schema, as clients see it, from the code."""
-    from api.schema import build_schema  # noqa: PLC0415
+    from api.schema import sdl  # noqa: PLC0415
 
-    text = build_schema().as_str().rstrip() + "\n"
+    text = sdl()
     if not check:
         file.write_text(text, encoding="utf-8")
         typer.echo(f"{file} is written.")

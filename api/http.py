@@ -37,6 +37,7 @@ from api.parameters import (
     negotiate,
     read_parameters,
 )
+from api.types.errors import collapse
 from resolvers.context import Degradation, Viewer
 
 GRACE: Final = 2.0  # seconds after the deadline in which the lanes' own time-outs still get through
@@ -73,6 +74,7 @@ class Wire:
         schema: the Strawberry schema.
         make_context: makes the context of one request; may raise a GraphQLError with its code.
         format_error: turns an error into what the client sees, given the request id.
+        collapse: tells errors that say the same once.
         limits: how much one request may ask.
         introspection: whether `__schema` and `__type` are answered.
         suggestions: whether errors may say "Did you mean …?".
@@ -84,6 +86,7 @@ class Wire:
     make_context: MakeContext
     format_error: FormatError
     limits: Limits
+    collapse: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda errors: errors
     introspection: bool = False
     suggestions: bool = False
     renew: Callable[[Any], bool] = lambda context: False  # noqa: ARG005 - named for the reader
@@ -189,7 +192,7 @@ class GraphQLEndpoint:
             )
             for degradation in context.degradations.values()
         ]
-        errors = [self._format(error, record) for error in [*(result.errors or ()), *told]]
+        errors = collapse(self._format(error, record) for error in [*(result.errors or ()), *told])
         body: dict[str, Any] = {"data": result.data}
         if errors:
             body = {"errors": errors, **body}

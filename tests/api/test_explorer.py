@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 
 from api import explorer
 from api.explorer import FETCHED, FOLDER, OURS, QUERIES, explorer_routes, has_graphiql, saved_query
+from api.schema import build_schema
 
 
 async def get(path: str, static: Path) -> httpx.Response:
@@ -93,7 +94,6 @@ def test_the_saved_queries_are_all_known_and_parse() -> None:
 
 
 def test_the_saved_queries_and_the_sign_in_fit_the_schema() -> None:
-    build_schema = pytest.importorskip("api.schema").build_schema
     schema = build_schema()._schema
     session = (FOLDER / "session.js").read_text(encoding="utf-8")
     (sign_in,) = re.findall(r'query: "(mutation [^"]+)"', session)
