@@ -8,6 +8,7 @@ and no record is known here.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ from backends.omero.transport import HqlValue, OmeroTransport
 
 T = TypeVar("T")
 Rows = list[list[Any]]
+_PLACEHOLDER = re.compile(r":(\w+)")  # no HQL of ours has a colon elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,17 @@ class Ask:
         *,
         limit: int | None = None,
     ) -> Rows:
-        """The rows of one projection: one call."""
+        """The rows of one projection: one call.
+
+        Of the parameters, those go along that the text names: conditions that turned out to be
+        decided leave some behind, and a server refuses what it has no place for.
+        """
         hql = projection.hql()
+        bound = {name: params[name] for name in _PLACEHOLDER.findall(hql)}
         return await self.lane.call(
             projection.name,
             lambda: self.transport.projection(
-                self.session, hql, params, offset=None if limit is None else 0, limit=limit
+                self.session, hql, bound, offset=None if limit is None else 0, limit=limit
             ),
             self.call,
         )
