@@ -68,10 +68,9 @@ def parse_options(raw: dict[str, Any]) -> Options:
     """Parse one fetch-options parameter, references already resolved."""
     parsed: dict[int, Options] = {}
     options = _parse(raw, parsed)
-    tokens: dict[object, int] = {}
     for node in parsed.values():
-        structure = _structure(node, ())
-        node.token = tokens.setdefault(structure or ("cyclic", id(node)), len(tokens))
+        # Operations of one request share a response, so a token must mean the same in all of them.
+        node.token = _structure(node, ()) or ("cyclic", id(node))
     return options
 
 
