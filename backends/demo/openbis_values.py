@@ -67,7 +67,9 @@ def short_name(bean: dict[str, Any]) -> str:
 
 def exact_string(value: Any, *, wildcards: bool) -> str | None:
     """The one text that a string criterion can match, or None when it may match several."""
-    if value is None or short_name(value) != "StringEqualToValue" or value.get("value") is None:
+    if not isinstance(value, dict) or short_name(value) != "StringEqualToValue":
+        return None
+    if value.get("value") is None:
         return None
     text = _unquoted(str(value["value"]))
     return None if wildcards and _has_wildcards(text) else text
