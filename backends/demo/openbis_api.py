@@ -19,7 +19,6 @@ from backends.demo.openbis_errors import (
 )
 from backends.demo.openbis_kinds import NAMES, Kind
 from backends.demo.openbis_operations import Reading
-from backends.demo.openbis_options import parse_options
 from backends.demo.openbis_references import Bean, resolve
 from backends.demo.openbis_rights import Rights
 from backends.demo.openbis_sessions import Session, Sessions
@@ -102,7 +101,6 @@ class Api:
         reading = Reading(
             self.catalog, Rights(self.catalog, session.person), session.person.user_id
         )
-        options = parse_options({"@type": NAMES[Kind.PERSON].options_type})
         return Bean(
             {
                 "@type": "as.dto.session.SessionInformation",
@@ -110,8 +108,8 @@ class Api:
                 "userName": session.person.user_id,
                 "homeGroupCode": None,
                 "sessionToken": session.token,
-                "person": reading.person(session.person.user_id, options),
-                "creatorPerson": reading.person(session.creator.user_id, options),
+                "person": reading.person(session.person.user_id),
+                "creatorPerson": reading.person(session.creator.user_id),
                 "personalAccessTokenSession": False,
                 "personalAccessTokenSessionName": None,
             }

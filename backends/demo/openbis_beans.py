@@ -31,7 +31,7 @@ class Translation:
         self.catalog = catalog
         self.rights = rights
         self.sorting = Sorting(catalog)
-        self._beans: dict[tuple[object, str, object], Bean] = {}
+        self._beans: dict[tuple[str, str, int], Bean] = {}
         self._option_beans: dict[int, Bean] = {}
         self._kept: list[Options] = []  # keeps ids of options from being reused
 
@@ -64,7 +64,7 @@ class Translation:
 
     def bean(self, kind: Kind, key: str, row: Any, options: Options) -> Bean:
         """Translate one row, or hand out its earlier translation with equal options."""
-        identity = (kind, key, (options.type, options.token))
+        identity = (kind, key, options.token)
         bean = self._beans.get(identity)
         if bean is not None:
             return bean
@@ -81,7 +81,7 @@ class Translation:
 
     def part(self, shape: str, key: str, options: Options) -> tuple[Bean, bool]:
         """A bean that belongs to an entity: an assignment, a role; whether it is new."""
-        identity = (shape, key, (options.type, options.token))
+        identity = (shape, key, options.token)
         bean = self._beans.get(identity)
         if bean is not None:
             return bean, False

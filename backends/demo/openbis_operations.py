@@ -34,13 +34,14 @@ class Reading:
         self._me = me
         self._search = Search(catalog, rights)
         self._translation = Translation(catalog, rights)
+        self._tokens: dict[object, int] = {}
 
     def search(self, kind: Kind, criteria: Any, options: Any) -> Bean:
         """Search one kind; the total counts all visible matches, whatever the page."""
         if criteria is None:
             raise UserFailure.in_operation("Criteria cannot be null.")
         _require_type(criteria, NAMES[kind].criteria_type)
-        fetch = _options(kind, options)
+        fetch = self._options(kind, options)
         keys = self._search.select(kind, criteria)
         return Bean(
             {
@@ -55,8 +56,9 @@ class Reading:
         """Get by ids in request order; what is missing or not visible is left out."""
         return {name_of_id(kind, given): bean for given, bean in self._found(kind, ids, options)}
 
-    def person(self, user_id: str, options: Options) -> Bean | None:
-        """One person's bean."""
+    def person(self, user_id: str) -> Bean | None:
+        """One person's bean with nothing fetched beyond."""
+        options = self._options(Kind.PERSON, {"@type": NAMES[Kind.PERSON].options_type})
         return self._translation.one(Kind.PERSON, user_id, options)
 
     def operation(self, operation: Any) -> Bean:
@@ -79,7 +81,7 @@ class Reading:
         return result
 
     def _found(self, kind: Kind, ids: Any, options: Any) -> list[tuple[dict[str, Any], Bean]]:
-        fetch = _options(kind, options)
+        fetch = self._options(kind, options)
         if ids is None:
             raise UserFailure.in_operation("Object ids cannot be null.")
         given_ids = [ids] if isinstance(ids, dict) else ids
@@ -91,12 +93,11 @@ class Reading:
                 found.append((given, self._translation.bean(kind, key, rows[key], fetch)))
         return found
 
-
-def _options(kind: Kind, raw: Any) -> Options:
-    if raw is None:
-        raise UserFailure.in_operation("Fetch options cannot be null.")
-    _require_type(raw, NAMES[kind].options_type)
-    return parse_options(raw)
+    def _options(self, kind: Kind, raw: Any) -> Options:
+        if raw is None:
+            raise UserFailure.in_operation("Fetch options cannot be null.")
+        _require_type(raw, NAMES[kind].options_type)
+        return parse_options(raw, self._tokens)
 
 
 def _require_type(raw: Any, expected: str) -> None:

@@ -37,7 +37,7 @@ class Options:
     sort: tuple[Ordering, ...] = ()
     raw_sort: Any = None
     relations: dict[str, Options] = field(default_factory=dict)
-    token: object = None
+    token: int = -1
 
     def get(self, relation: str) -> Options | None:
         """The options of a relation, or None when it is not fetched."""
@@ -64,13 +64,17 @@ def _sortable(value: Any) -> tuple[bool, Any]:
     return (value is None, 0 if value is None else value)
 
 
-def parse_options(raw: dict[str, Any]) -> Options:
-    """Parse one fetch-options parameter, references already resolved."""
+def parse_options(raw: dict[str, Any], tokens: dict[object, int]) -> Options:
+    """Parse one fetch-options parameter, references already resolved.
+
+    `tokens` is that of the response: operations of one request share it, so that a token means
+    the same in all of them. Options in a cycle are equal only to themselves.
+    """
     parsed: dict[int, Options] = {}
     options = _parse(raw, parsed)
-    for node in parsed.values():
-        # Operations of one request share a response, so a token must mean the same in all of them.
-        node.token = _structure(node, ()) or ("cyclic", id(node))
+    for identity, node in parsed.items():
+        image = _structure(node, ()) or ("cyclic", identity)
+        node.token = tokens.setdefault(image, len(tokens))
     return options
 
 

@@ -420,3 +420,19 @@ async def test_an_unknown_operation_fails_the_whole_call(client: Client) -> None
     response = await client.post("executeOperations", client.token, operations, SYNCHRONOUS)
     assert response.status_code == 500
     assert response.json()["error"]["code"] == -32602
+
+
+async def test_operations_with_other_options_get_other_objects(client: Client) -> None:
+    def found(**relations: Any) -> dict[str, Any]:
+        return {
+            "@type": "as.dto.sample.search.SearchSamplesOperation",
+            "criteria": samples(by("Code", "ENT-1")),
+            "fetchOptions": FETCH["Samples"](**relations),
+        }
+
+    operations = [found(), found(properties=PROPERTIES), found(properties=PROPERTIES)]
+    results = await client.call("executeOperations", client.token, operations, SYNCHRONOUS)
+    plain, rich, again = (each["searchResult"]["objects"][0] for each in results["results"])
+    assert plain["properties"] is None
+    assert rich["properties"]["NAME"] == "Patient One"
+    assert again == rich["@id"]
