@@ -1,6 +1,6 @@
 """The schema put together: the three roots, all types, Federation v2; and its SDL.
 
-`api/schema.graphql` is `sdl()` written to a file by `omnibis schema`; a test tells when they differ.
+`api/schema.graphql` is `sdl()` written to a file by `omnibis schema`; a test tells of any drift.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ Tree: TypeAlias = dict[str, Any]
 
 def selection(info: Info) -> Tree:
     """Return the tree of field names below the field that is being resolved."""
-    raw: GraphQLResolveInfo = info._raw_info  # noqa: SLF001 - Strawberry's public form is slower
+    raw: GraphQLResolveInfo[Any] = info._raw_info  # noqa: SLF001 - Strawberry's public form is slower
     tree: Tree = {}
     for node in raw.field_nodes:
         if node.selection_set is not None:
@@ -43,7 +43,7 @@ def nodes(tree: Tree) -> Tree:
     return found
 
 
-def _collect(raw: GraphQLResolveInfo, selections: Iterable[SelectionNode], tree: Tree) -> None:
+def _collect(raw: GraphQLResolveInfo[Any], selections: Iterable[SelectionNode], tree: Tree) -> None:
     for node in selections:
         if not _included(raw, node):
             continue
@@ -58,7 +58,7 @@ def _collect(raw: GraphQLResolveInfo, selections: Iterable[SelectionNode], tree:
             _collect(raw, fragment.selection_set.selections, tree)
 
 
-def _included(raw: GraphQLResolveInfo, node: SelectionNode) -> bool:
+def _included(raw: GraphQLResolveInfo[Any], node: SelectionNode) -> bool:
     if not node.directives:
         return True
     skip = get_directive_values(GraphQLSkipDirective, node, raw.variable_values)

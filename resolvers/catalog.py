@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-from backends.errors import NotFound, Source
+from backends.errors import AccessDenied, NotFound, Source
 from backends.fetch import Fetch
 from backends.filters import (
     ExperimentFilter,
@@ -50,8 +50,15 @@ _NOUNS = {
 
 
 async def find(context: RequestContext, kind: Kind, id_: str, fetch: Fetch) -> Any:
-    """Return one entity by permId or identifier, or None when the viewer sees no such entity."""
-    return await context.loaders.openbis.load(Entity(kind, id_, fetch))
+    """Return one entity by permId or identifier, or None when the viewer sees no such entity.
+
+    A viewer without any role in openBIS is refused the question itself; beyond a link that is the
+    same as seeing nothing.
+    """
+    try:
+        return await context.loaders.openbis.load(Entity(kind, id_, fetch))
+    except AccessDenied:
+        return None
 
 
 async def get(context: RequestContext, kind: Kind, id_: str, fetch: Fetch) -> Any:
@@ -109,9 +116,7 @@ async def search(
     fetch: Fetch,
 ) -> Page[Any]:
     """Return one page of entities; searches made in the same tick share one round trip."""
-    return cast(
-        "Page[Any]", await context.loaders.openbis.load(Search(kind, filter_, page, fetch))
-    )
+    return cast("Page[Any]", await context.loaders.openbis.load(Search(kind, filter_, page, fetch)))
 
 
 async def count(context: RequestContext, kind: Kind, filter_: Filter | None) -> int:
@@ -119,7 +124,9 @@ async def count(context: RequestContext, kind: Kind, filter_: Filter | None) -> 
     return cast("int", await context.loaders.openbis.load(Count(kind, filter_)))
 
 
-async def with_relation(context: RequestContext, kind: Kind, record: Record, fetch: Fetch) -> Record:
+async def with_relation(
+    context: RequestContext, kind: Kind, record: Record, fetch: Fetch
+) -> Record:
     """Return the record itself if it holds all relations of `fetch`, else the same read again."""
     if fetch.names() <= record.fetched:
         return record
@@ -200,9 +207,7 @@ def subject_of(context: RequestContext, record: SampleRecord) -> SampleRecord | 
     return found[0] if len(found) == 1 else None
 
 
-async def properties_of(
-    context: RequestContext, kind: Kind, record: Any
-) -> tuple[Any, ...]:
+async def properties_of(context: RequestContext, kind: Kind, record: Any) -> tuple[Any, ...]:
     """Return the properties of an experiment, sample or omics dataset."""
     read = await with_relation(context, kind, record, Fetch.of("properties"))
     return read.properties or ()
@@ -212,8 +217,6 @@ async def omics_datasets_of_sample(
     context: RequestContext, perm_id: str, filter_: OmicsFilter, fetch: Fetch
 ) -> tuple[OmicsDatasetRecord, ...]:
     """Return those of a sample's own omics datasets that match, by code."""
-    within = OmicsFilter(
-        sample=SampleFilter(perm_id=StringMatch(eq=perm_id)), all_of=(filter_,)
-    )
+    within = OmicsFilter(sample=SampleFilter(perm_id=StringMatch(eq=perm_id)), all_of=(filter_,))
     page = PageRequest(MAXIMUM_PAGE, CODE_ORDER)
     return (await search(context, Kind.OMICS_DATASET, within, page, fetch)).items

@@ -1,7 +1,7 @@
 """What one request carries through the house: its viewer, its deadline, its meter, its loaders.
 
-A `RequestContext` is made by `api/app.py` for each request and lives as long as it; nothing in it is
-shared between viewers. `Services` are the long-lived adapters and stores it stands on.
+A `RequestContext` is made by `api/app.py` for each request and lives as long as it; nothing in it
+is shared between viewers. `Services` are the long-lived adapters and stores it stands on.
 """
 
 from __future__ import annotations
@@ -51,6 +51,10 @@ class Degradation:
     path: tuple[str | int, ...]
 
 
+def _no_tokens(_user: str, _openbis: SecretStr | None, _omero: SecretStr | None) -> str:
+    raise NotImplementedError("This context was made without a maker of tokens.")
+
+
 @dataclass(slots=True)
 class RequestContext:
     """One request on its way; `loaders` is filled by `resolvers.loaders.Loaders`."""
@@ -63,7 +67,7 @@ class RequestContext:
     degradations: dict[Source, Degradation] = field(default_factory=dict)
     loaders: Any = None
     # Makes a bearer token of a user's sessions; set by the composition root.
-    issue_token: Callable[[str, SecretStr | None, SecretStr | None], str] | None = None
+    issue_token: Callable[[str, SecretStr | None, SecretStr | None], str] = _no_tokens
 
     def openbis_token(self) -> SecretStr:
         """Return the viewer's openBIS session.

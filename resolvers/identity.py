@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import cast
 
 from backends.errors import BackendError, Source
 from backends.openbis.client import OpenbisIdentity
@@ -26,15 +27,7 @@ class BackendState:
 
 async def openbis(context: RequestContext) -> OpenbisIdentity:
     """Return whom the viewer is in openBIS."""
-
-    async def load() -> OpenbisIdentity:
-        return await context.services.openbis.identity(context.openbis_token(), context.call)
-
-    try:
-        return await context.services.cache.get(context.viewer.key, "openbis-identity", load)
-    except BackendError as error:
-        context.note(error)
-        raise
+    return cast("OpenbisIdentity", await context.loaders.identities.load(Source.OPENBIS))
 
 
 async def backends(context: RequestContext) -> tuple[BackendState, ...]:

@@ -7,10 +7,10 @@ link database says what belongs together, never what may be seen: both systems m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from backends.errors import (
     AuthenticationFailed,
@@ -37,6 +37,8 @@ from resolvers import catalog
 from resolvers.context import RequestContext
 from resolvers.errors import NotSignedIn
 from resolvers.loaders import Contents, Member
+
+T = TypeVar("T")
 
 ID_ORDER = Sort("id")
 
@@ -100,15 +102,7 @@ async def _why_missing(context: RequestContext) -> ImagingStatus:
 
 async def omero_identity(context: RequestContext) -> OmeroIdentity:
     """Return whom the viewer is in OMERO."""
-
-    async def load() -> OmeroIdentity:
-        return await context.services.omero.identity(context.omero_session(), context.call)
-
-    try:
-        return await context.services.cache.get(context.viewer.key, "omero-identity", load)
-    except BackendError as error:
-        context.note(error)
-        raise
+    return cast("OmeroIdentity", await context.loaders.identities.load(Source.OMERO))
 
 
 async def image_dataset_of_sample(
@@ -224,9 +218,7 @@ async def images(
     """Return one page of all images that the viewer may see."""
     return await _noted(
         context,
-        context.services.omero.images(
-            context.omero_session(), filter_, page, fetch, context.call
-        ),
+        context.services.omero.images(context.omero_session(), filter_, page, fetch, context.call),
     )
 
 
@@ -325,7 +317,7 @@ async def _found(loader: Any, key: Member, noun: str) -> Any:
     return record
 
 
-async def _noted(context: RequestContext, work: Any) -> Any:
+async def _noted(context: RequestContext, work: Awaitable[T]) -> T:
     try:
         return await work
     except BackendError as error:

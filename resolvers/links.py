@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 
 from backends.errors import NotFound, Source, Unavailable
 from backends.fetch import Fetch
-from backends.filters import PageRequest
+from backends.filters import Key, Page, PageRequest
 from backends.records import ImageDatasetRecord, ImagingKind, Kind, ProjectRecord
 from link_store.errors import LinkStoreError
 from link_store.findings import (
@@ -28,7 +28,7 @@ from link_store.findings import (
     OpenbisSampleFact,
 )
 from link_store.reconcile import reconcile
-from link_store.records import LinkKind, LinkPage, LinkRecord, LinkRef, LinkState
+from link_store.records import LinkKind, LinkRecord, LinkRef, LinkState
 from resolvers import catalog, imaging
 from resolvers.context import RequestContext
 from resolvers.paging import MAXIMUM_PAGE
@@ -71,13 +71,13 @@ async def search(
     kind: LinkKind | None,
     states: Collection[LinkState],
     page: PageRequest,
-) -> LinkPage:
+) -> Page[LinkRecord]:
     """Return one page of the links of a project that the viewer sees, the project's own first."""
     key = None
     if page.key is not None:
         name, number = page.key
         key = LinkRef(LinkKind(str(name)), int(cast("int", number)))
-    return await _asked(
+    found = await _asked(
         context,
         "searchLinks",
         context.services.links.search(
@@ -90,6 +90,8 @@ async def search(
             count=page.count,
         ),
     )
+    keys: tuple[Key, ...] = tuple((ref.kind.value, ref.id) for ref in found.keys)
+    return Page(found.items, keys, has_more=found.has_more, total=found.total)
 
 
 async def audit(context: RequestContext, project: ProjectRecord) -> LinkAudit:
@@ -138,15 +140,15 @@ async def _samples(
     page = PageRequest(MAXIMUM_PAGE, catalog.PERM_ID_ORDER)
     while True:
         rows = await catalog.search(context, Kind.SAMPLE, filter_, page, Fetch())
-        found.extend(OpenbisSampleFact(row.perm_id, row.code, project.perm_id) for row in rows.items)
+        found.extend(
+            OpenbisSampleFact(row.perm_id, row.code, project.perm_id) for row in rows.items
+        )
         if not rows.has_more:
             return tuple(found)
         page = PageRequest(MAXIMUM_PAGE, catalog.PERM_ID_ORDER, key=rows.keys[-1])
 
 
-async def _image_datasets(
-    context: RequestContext, project_id: int
-) -> tuple[OmeroDatasetFact, ...]:
+async def _image_datasets(context: RequestContext, project_id: int) -> tuple[OmeroDatasetFact, ...]:
     found: list[ImageDatasetRecord] = []
     page = PageRequest(MAXIMUM_PAGE, imaging.ID_ORDER)
     while True:
@@ -190,9 +192,7 @@ async def _dataset_facts(
     )
 
 
-async def _image_projects(
-    context: RequestContext, project_id: int
-) -> tuple[OmeroProjectFact, ...]:
+async def _image_projects(context: RequestContext, project_id: int) -> tuple[OmeroProjectFact, ...]:
     found = await context.services.omero.image_projects_by_ids(
         context.omero_session(), [project_id], Fetch(), context.call
     )

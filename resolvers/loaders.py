@@ -8,10 +8,12 @@ only this module knows aiodataloader.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from aiodataloader import DataLoader
@@ -21,14 +23,15 @@ from backends.fetch import Fetch
 from backends.filters import ImageFilter, Page, PageRequest
 from backends.openbis.client import Count, Get, Search
 from backends.records import (
+    EntityTypeRecord,
     ExperimenterRecord,
     GroupRecord,
     ImageDatasetRecord,
     ImageProjectRecord,
     ImageRecord,
     ImagingKind,
-    Kind,
     KeyValueRecord,
+    Kind,
     TagRecord,
 )
 from link_store.errors import LinkStoreError
@@ -78,7 +81,7 @@ class Batch(Generic[K, V]):
     def __init__(
         self,
         context: RequestContext,
-        load: Callable[[list[K]], Awaitable[dict[K, V]]],
+        load: Callable[[list[K]], Awaitable[Mapping[K, Any]]],
         missing: Callable[[], V],
     ) -> None:
         async def run(keys: list[K]) -> list[V]:
@@ -132,9 +135,7 @@ class Loaders:
             self._key_values, tuple
         )
         self.tags: Batch[tuple[ImagingKind, int], tuple[TagRecord, ...]] = batch(self._tags, tuple)
-        self.experimenters: Batch[int, ExperimenterRecord | None] = batch(
-            self._experimenters, none
-        )
+        self.experimenters: Batch[int, ExperimenterRecord | None] = batch(self._experimenters, none)
         self.groups: Batch[int, GroupRecord | None] = batch(self._groups, none)
         self.sample_links: Batch[str, SampleLinkRecord | None] = batch(
             self._counted("sampleLinks", context.services.links.sample_links), none
@@ -149,14 +150,47 @@ class Loaders:
             self._counted("projectLinksOfOmero", context.services.links.project_links_of_omero),
             none,
         )
+        self.entity_types: Batch[Kind, dict[str, EntityTypeRecord]] = batch(
+            self._remembered("types", self._entity_types), dict
+        )
+        self.identities: Batch[Source, Any] = batch(
+            self._remembered("identity", self._identities), none
+        )
         self.histories: Batch[LinkRef, tuple[LinkEventRecord, ...]] = batch(
             self._counted("history", context.services.links.history), tuple
         )
 
     def _batch(
-        self, load: Callable[[list[K]], Awaitable[dict[K, V]]], missing: Callable[[], V]
+        self, load: Callable[[list[K]], Awaitable[Mapping[K, Any]]], missing: Callable[[], V]
     ) -> Batch[K, V]:
         return Batch(self._context, load, missing)
+
+    def _remembered(
+        self, name: str, load: Callable[[K], Awaitable[V]]
+    ) -> Callable[[list[K]], Awaitable[dict[K, V]]]:
+        """Wrap a look-up of one key in the viewer's memory; a request asks at most once."""
+        cache, viewer = self._context.services.cache, self._context.viewer.key
+
+        async def run(keys: list[K]) -> dict[K, V]:
+            values = await asyncio.gather(
+                *(cache.get(viewer, f"{name}:{key}", partial(load, key)) for key in keys)
+            )
+            return dict(zip(keys, values, strict=True))
+
+        return run
+
+    async def _entity_types(self, kind: Kind) -> dict[str, EntityTypeRecord]:
+        context = self._context
+        types = await context.services.openbis.entity_types(
+            context.openbis_token(), kind, context.call
+        )
+        return {type_.code: type_ for type_ in types}
+
+    async def _identities(self, source: Source) -> Any:
+        context = self._context
+        if source is Source.OPENBIS:
+            return await context.services.openbis.identity(context.openbis_token(), context.call)
+        return await context.services.omero.identity(context.omero_session(), context.call)
 
     # --- openBIS
 
@@ -277,9 +311,7 @@ class Loaders:
     async def _experimenters(self, keys: list[int]) -> dict[int, ExperimenterRecord | None]:
         context = self._context
         return dict(
-            await context.services.omero.experimenters(
-                context.omero_session(), keys, context.call
-            )
+            await context.services.omero.experimenters(context.omero_session(), keys, context.call)
         )
 
     async def _groups(self, keys: list[int]) -> dict[int, GroupRecord | None]:
@@ -292,13 +324,13 @@ class Loaders:
 
     def _counted(
         self, operation: str, load: Callable[[list[K]], Awaitable[dict[K, V]]]
-    ) -> Callable[[list[K]], Awaitable[dict[K, V | None]]]:
+    ) -> Callable[[list[K]], Awaitable[dict[K, V]]]:
         meter = self._context.call.meter
 
-        async def run(keys: list[K]) -> dict[K, V | None]:
+        async def run(keys: list[K]) -> dict[K, V]:
             started = time.monotonic()
             try:
-                return dict(await load(keys))
+                return await load(keys)
             except LinkStoreError as error:
                 # To a query the link store is one more source that may be down.
                 raise Unavailable(Source.LINK_STORE, error.message) from error

@@ -14,6 +14,7 @@ from backends.fetch import Fetch
 
 Selection = Mapping[str, Any]  # field name → Selection of what is below it
 
+
 def project_fetch(selected: Selection) -> Fetch:
     """What a selection below `Project` needs."""
     names = {"space", "registrator", "leader"} & selected.keys()

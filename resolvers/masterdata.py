@@ -7,6 +7,7 @@ label, data type and terms here, because openBIS sends every value as bare text.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import cast
 
 from backends.records import (
     EntityTypeRecord,
@@ -25,14 +26,7 @@ _TYPED_KINDS = (Kind.SAMPLE, Kind.EXPERIMENT, Kind.OMICS_DATASET)
 
 async def entity_types(context: RequestContext, kind: Kind) -> dict[str, EntityTypeRecord]:
     """Return all types of a kind by code."""
-
-    async def load() -> dict[str, EntityTypeRecord]:
-        types = await context.services.openbis.entity_types(
-            context.openbis_token(), kind, context.call
-        )
-        return {type_.code: type_ for type_ in types}
-
-    return await context.services.cache.get(context.viewer.key, f"types:{kind}", load)
+    return cast("dict[str, EntityTypeRecord]", await context.loaders.entity_types.load(kind))
 
 
 async def entity_type(context: RequestContext, kind: Kind, code: str) -> EntityTypeRecord | None:

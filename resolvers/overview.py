@@ -1,7 +1,7 @@
 """A project seen whole: how much it holds in both systems, and its experimental design.
 
-Counts are asked of the system that owns the rows and read nothing else; only what a query selects is
-counted. The design is read from either of the formats that QBiC has used.
+Counts are asked of the system that owns the rows and read nothing else; only what a query selects
+is counted. The design is read from either of the formats that QBiC has used.
 """
 
 from __future__ import annotations
@@ -112,9 +112,7 @@ async def _image_datasets(
     )
 
 
-async def _images(
-    context: RequestContext, perm_id: str, path: Sequence[str | int]
-) -> int | None:
+async def _images(context: RequestContext, perm_id: str, path: Sequence[str | int]) -> int | None:
     return await _beyond_link(
         context,
         perm_id,
@@ -150,9 +148,7 @@ async def design(context: RequestContext, perm_id: str) -> Design | UnreadableDe
         project=catalog.of_project(perm_id), type=StringMatch(one_of=DESIGN_TYPES)
     )
     page = PageRequest(MAXIMUM_PAGE, catalog.CODE_ORDER)
-    found = await catalog.search(
-        context, Kind.EXPERIMENT, filter_, page, Fetch.of("properties")
-    )
+    found = await catalog.search(context, Kind.EXPERIMENT, filter_, page, Fetch.of("properties"))
     read: Design | UnreadableDesign | None = None
     for experiment in found.items:
         document = _value(experiment.properties, SETUP_PROPERTY)
@@ -172,9 +168,7 @@ async def _design_of_samples(context: RequestContext, perm_id: str) -> Design:
     described = {}
     page = PageRequest(MAXIMUM_PAGE, catalog.CODE_ORDER)
     while True:
-        rows = await catalog.search(
-            context, Kind.SAMPLE, filter_, page, Fetch.of("properties")
-        )
+        rows = await catalog.search(context, Kind.SAMPLE, filter_, page, Fetch.of("properties"))
         for sample in rows.items:
             read = read_sample(_value(sample.properties, SAMPLE_PROPERTY))
             if not isinstance(read, UnreadableDesign):

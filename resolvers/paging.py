@@ -1,7 +1,7 @@
 """Relay paging over keyset pages: global ids, cursors, and page requests from arguments.
 
-A cursor holds the list it belongs to, its order, and the sort key of one row; it holds no secret and
-no offset, so rows inserted meanwhile neither repeat nor vanish. Ids and cursors are opaque to
+A cursor holds the list it belongs to, its order, and the sort key of one row; it holds no secret
+and no offset, so rows inserted meanwhile neither repeat nor vanish. Ids and cursors are opaque to
 clients, and anything that is not one of ours is refused with advice.
 """
 

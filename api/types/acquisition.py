@@ -16,7 +16,9 @@ class PixelSize:
 
     pixel_size_x: Quantity | None = omero("Along x.", "Pixels.physicalSizeX", name="x")
     pixel_size_y: Quantity | None = omero("Along y.", "Pixels.physicalSizeY", name="y")
-    pixel_size_z: Quantity | None = omero("Along z: the spacing of planes.", "Pixels.physicalSizeZ", name="z")
+    pixel_size_z: Quantity | None = omero(
+        "Along z: the spacing of planes.", "Pixels.physicalSizeZ", name="z"
+    )
 
 
 @strawberry.type(description="A colour.")

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Any
+
 import strawberry
 
 from api.types.scalars import BigInt
 from api.types.source import omero
+from backends.records import KeyValueRecord
+
+NamespaceArgument = Annotated[
+    str | None, strawberry.argument(description="Only pairs of this namespace.")
+]
+
+
+def in_namespace(pairs: tuple[KeyValueRecord, ...], namespace: str | None) -> Any:
+    """Keep the pairs of one namespace, or all."""
+    return [pair for pair in pairs if namespace in (None, pair.namespace)]
 
 
 @strawberry.type(description="One key-value pair; a key may occur more than once.")

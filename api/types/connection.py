@@ -1,4 +1,4 @@
-"""Relay connections: `Connection`, `Edge`, `PageInfo`, the paging arguments, and how a list is paged.
+"""Relay connections: `Connection`, `Edge`, `PageInfo`, their arguments, and how a list is paged.
 
 Every list that can grow is one of these; cursors are keyset cursors (`resolvers/paging.py`), so a
 page costs the same wherever it stands.

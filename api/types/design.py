@@ -82,9 +82,7 @@ class Design:
     technologies: list[Technology] = openbis(
         "How samples were measured.", "qexperiment.technology_type", resolve_technologies
     )
-    factors: list[Factor] = openbis(
-        "What was varied.", "qexperiment.qfactors", resolve_factors
-    )
+    factors: list[Factor] = openbis("What was varied.", "qexperiment.qfactors", resolve_factors)
     characteristics: list[Characteristic] = openbis(
         "What single samples are described by.", "qexperiment.qproperty", resolve_characteristics
     )

@@ -53,9 +53,7 @@ async def property_of(record: Any, info: Info, code: str) -> PropertyRecord | No
 async def registrator_of(record: Any, info: Info) -> PersonRecord | None:
     """Return who registered the record."""
     fetch = Fetch.of("registrator")
-    return (
-        await catalog.with_relation(info.context, kind_of(record), record, fetch)
-    ).registrator
+    return (await catalog.with_relation(info.context, kind_of(record), record, fetch)).registrator
 
 
 CODE_ARGUMENT = strawberry.argument(description="The property's code, in any case.")

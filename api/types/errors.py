@@ -1,8 +1,8 @@
 """From the three trees of errors to what a client sees: one enum of codes, advice, nothing else.
 
 Called by `api/http.py` for every error of an answer. An exception of no tree is masked: the client
-gets the request id, the log gets the rest. Errors that say the same of the same source are told once,
-with the number of places where they stand, so that one dead backend is one error.
+gets the request id, the log gets the rest. Errors that say the same of the same source are told
+once, with the number of places where they stand, so that one dead backend is one error.
 """
 
 from __future__ import annotations

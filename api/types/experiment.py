@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, ClassVar, TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import strawberry
 
@@ -76,7 +76,7 @@ async def resolve_samples(
     before: Before = None,
     where: SampleFilter | None = None,
     order_by: EntityOrder = EntityOrder.CODE,
-) -> Connection[Annotated[Sample, strawberry.lazy("api.types.sample")]]:
+) -> Connection[Annotated[Sample, strawberry.lazy("api.types.sample")]] | None:
     """Search the experiment's samples."""
     filter_ = catalog.samples_of_experiment(root.perm_id, filter_of(where))
     return await paginate(
@@ -118,6 +118,6 @@ class Experiment(Node):
     project: Annotated[Project, strawberry.lazy("api.types.project")] | None = openbis(
         "The project it belongs to.", "Experiment.project", resolve_project
     )
-    samples: Connection[Annotated[Sample, strawberry.lazy("api.types.sample")]] = openbis(
+    samples: Connection[Annotated[Sample, strawberry.lazy("api.types.sample")]] | None = openbis(
         "The samples registered in it.", "Experiment.samples", resolve_samples
     )

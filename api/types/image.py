@@ -9,7 +9,7 @@ import strawberry
 
 from api.selection import Info, selection
 from api.types.acquisition import Channel, Fileset, Instrument, Objective, PixelSize
-from api.types.annotation import KeyValue, Tag
+from api.types.annotation import KeyValue, NamespaceArgument, Tag, in_namespace
 from api.types.node import Node, global_id
 from api.types.person import Experimenter, Group
 from api.types.scalars import BigInt
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from api.types.image_dataset import ImageDataset
     from api.types.sample import Sample
 
-NamespaceArgument = Annotated[
-    str | None, strawberry.argument(description="Only pairs of this namespace.")
-]
-
 
 def resolve_pixel_size(root: strawberry.Parent[ImageRecord]) -> PixelSize | None:
     """Return the pixel sizes, if any is known."""
@@ -33,39 +29,37 @@ def resolve_pixel_size(root: strawberry.Parent[ImageRecord]) -> PixelSize | None
     return None if sizes == (None, None, None) else root
 
 
-async def resolve_channels(root: strawberry.Parent[ImageRecord], info: Info) -> list[Channel]:
+async def resolve_channels(
+    root: strawberry.Parent[ImageRecord], info: Info
+) -> list[Channel] | None:
     """Return the channels in order."""
     return (await _with(root, info, "channels")).channels or ()
 
 
-async def resolve_objective(
-    root: strawberry.Parent[ImageRecord], info: Info
-) -> Objective | None:
+async def resolve_objective(root: strawberry.Parent[ImageRecord], info: Info) -> Objective | None:
     """Return the objective and its settings."""
     return (await _with(root, info, "objective")).objective
 
 
-async def resolve_instrument(
-    root: strawberry.Parent[ImageRecord], info: Info
-) -> Instrument | None:
+async def resolve_instrument(root: strawberry.Parent[ImageRecord], info: Info) -> Instrument | None:
     """Return the microscope or scanner."""
     return (await _with(root, info, "instrument")).instrument
 
 
 async def resolve_key_values(
     root: strawberry.Parent[ImageRecord], info: Info, namespace: NamespaceArgument = None
-) -> list[KeyValue]:
+) -> list[KeyValue] | None:
     """Return the key-value pairs."""
     pairs = (await _with(root, info, "key_values")).key_values or ()
-    return [pair for pair in pairs if namespace in (None, pair.namespace)]
+    return in_namespace(pairs, namespace)
 
 
-async def resolve_tags(root: strawberry.Parent[ImageRecord], info: Info) -> list[Tag]:
+async def resolve_tags(root: strawberry.Parent[ImageRecord], info: Info) -> list[Tag] | None:
     """Return the tags."""
     return (await _with(root, info, "tags")).tags or ()
 
 
-async def resolve_roi_count(root: strawberry.Parent[ImageRecord], info: Info) -> int:
+async def resolve_roi_count(root: strawberry.Parent[ImageRecord], info: Info) -> int | None:
     """Return the number of regions of interest."""
     return (await _with(root, info, "roi_count")).roi_count or 0
 
@@ -75,9 +69,7 @@ async def resolve_fileset(root: strawberry.Parent[ImageRecord], info: Info) -> F
     return (await _with(root, info, "fileset")).fileset
 
 
-async def resolve_owner(
-    root: strawberry.Parent[ImageRecord], info: Info
-) -> Experimenter | None:
+async def resolve_owner(root: strawberry.Parent[ImageRecord], info: Info) -> Experimenter | None:
     """Return who owns the image."""
     return await info.context.loaders.experimenters.load(root.owner_id)
 
@@ -175,27 +167,27 @@ class Image(Node):
     pixel_size: PixelSize | None = omero(
         "The size of a pixel.", "Pixels.physicalSizeX", resolve_pixel_size
     )
-    channels: list[Channel] = omero("Its channels in order.", "Pixels.channels", resolve_channels)
+    channels: list[Channel] | None = omero(
+        "Its channels in order.", "Pixels.channels", resolve_channels
+    )
     objective: Objective | None = omero(
         "The objective it was taken with.", "Image.objectiveSettings", resolve_objective
     )
     instrument: Instrument | None = omero(
         "The microscope or scanner.", "Image.instrument", resolve_instrument
     )
-    key_values: list[KeyValue] = omero(
+    key_values: list[KeyValue] | None = omero(
         "Its key-value pairs.", "Image.annotationLinks", resolve_key_values
     )
-    tags: list[Tag] = omero("Its tags.", "Image.annotationLinks", resolve_tags)
-    roi_count: int = omero(
+    tags: list[Tag] | None = omero("Its tags.", "Image.annotationLinks", resolve_tags)
+    roi_count: int | None = omero(
         "How many regions of interest are drawn on it.", "Image.rois", resolve_roi_count
     )
     fileset: Fileset | None = omero(
         "The files it was imported from.", "Image.fileset", resolve_fileset
     )
     owner: Experimenter | None = omero("Who owns it.", "Image.details.owner", resolve_owner)
-    group: Group | None = omero(
-        "The group it is shared in.", "Image.details.group", resolve_group
-    )
+    group: Group | None = omero("The group it is shared in.", "Image.details.group", resolve_group)
     datasets: list[Annotated[ImageDataset, strawberry.lazy("api.types.image_dataset")]] = omero(
         "All datasets it is in.", "Image.datasetLinks", resolve_datasets
     )

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import strawberry
 
 from api.selection import Info, selection
-from api.types.annotation import KeyValue, Tag
+from api.types.annotation import KeyValue, NamespaceArgument, Tag, in_namespace
 from api.types.connection import After, Before, Connection, First, Last, paginate
 from api.types.filters import ImageFilter, filter_of
-from api.types.image import Image, NamespaceArgument
+from api.types.image import Image
 from api.types.node import Node, global_id
 from api.types.person import Experimenter, Group
 from api.types.scalars import BigInt
@@ -47,7 +47,7 @@ async def resolve_images(
     before: Before = None,
     where: ImageFilter | None = None,
     order_by: ImageOrder = ImageOrder.ID,
-) -> Connection[Image]:
+) -> Connection[Image] | None:
     """Page the dataset's images."""
     return await paginate(
         info,
@@ -61,14 +61,14 @@ async def resolve_images(
 
 async def resolve_key_values(
     root: strawberry.Parent[ImageDatasetRecord], info: Info, namespace: NamespaceArgument = None
-) -> list[KeyValue]:
+) -> list[KeyValue] | None:
     """Return the key-value pairs."""
     key = (ImagingKind.IMAGE_DATASET, root.omero_id)
     pairs = await info.context.loaders.key_values.load(key)
-    return [pair for pair in pairs if namespace in (None, pair.namespace)]
+    return in_namespace(pairs, namespace)
 
 
-async def resolve_tags(root: strawberry.Parent[ImageDatasetRecord], info: Info) -> list[Tag]:
+async def resolve_tags(root: strawberry.Parent[ImageDatasetRecord], info: Info) -> list[Tag] | None:
     """Return the tags."""
     return await info.context.loaders.tags.load((ImagingKind.IMAGE_DATASET, root.omero_id))
 
@@ -80,9 +80,7 @@ async def resolve_owner(
     return await info.context.loaders.experimenters.load(root.owner_id)
 
 
-async def resolve_group(
-    root: strawberry.Parent[ImageDatasetRecord], info: Info
-) -> Group | None:
+async def resolve_group(root: strawberry.Parent[ImageDatasetRecord], info: Info) -> Group | None:
     """Return the group it is shared in."""
     return await info.context.loaders.groups.load(root.group_id)
 
@@ -121,24 +119,22 @@ class ImageDataset(Node):
     omero_id: BigInt = omero("The dataset's id in OMERO.", "Dataset.id")
     name: str = omero("Its name; by convention the sample's code.", "Dataset.name")
     description: str | None = omero("What it holds.", "Dataset.description")
-    created_at: datetime | None = omero(
-        "When it was made.", "Dataset.details.creationEvent.time"
-    )
+    created_at: datetime | None = omero("When it was made.", "Dataset.details.creationEvent.time")
     image_count: int | None = omero(
         "How many images it holds for this viewer.", "Dataset.imageLinks", resolve_image_count
     )
-    images: Connection[Image] = omero("Its images.", "Dataset.imageLinks", resolve_images)
-    key_values: list[KeyValue] = omero(
+    images: Connection[Image] | None = omero("Its images.", "Dataset.imageLinks", resolve_images)
+    key_values: list[KeyValue] | None = omero(
         "Its key-value pairs.", "Dataset.annotationLinks", resolve_key_values
     )
-    tags: list[Tag] = omero("Its tags.", "Dataset.annotationLinks", resolve_tags)
+    tags: list[Tag] | None = omero("Its tags.", "Dataset.annotationLinks", resolve_tags)
     owner: Experimenter | None = omero("Who owns it.", "Dataset.details.owner", resolve_owner)
     group: Group | None = omero(
         "The group it is shared in.", "Dataset.details.group", resolve_group
     )
-    image_projects: list[
-        Annotated[ImageProject, strawberry.lazy("api.types.image_project")]
-    ] = omero("The projects it is in.", "Dataset.projectLinks", resolve_image_projects)
+    image_projects: list[Annotated[ImageProject, strawberry.lazy("api.types.image_project")]] = (
+        omero("The projects it is in.", "Dataset.projectLinks", resolve_image_projects)
+    )
     sample: Annotated[Sample, strawberry.lazy("api.types.sample")] | None = links(
         "The openBIS sample linked to it.", "sample_link.openbis_perm_id", resolve_sample
     )

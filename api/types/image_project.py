@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import strawberry
 
 from api.selection import Info, selection
-from api.types.annotation import KeyValue, Tag
+from api.types.annotation import KeyValue, NamespaceArgument, Tag, in_namespace
 from api.types.connection import After, Before, Connection, First, Last, paginate
 from api.types.filters import ImageFilter, filter_of
-from api.types.image import Image, NamespaceArgument
+from api.types.image import Image
 from api.types.image_dataset import ImageDataset
 from api.types.node import Node, global_id
 from api.types.person import Experimenter, Group
@@ -47,7 +47,7 @@ async def resolve_image_datasets(
     last: Last = None,
     before: Before = None,
     order_by: ContainerOrder = ContainerOrder.NAME,
-) -> Connection[ImageDataset]:
+) -> Connection[ImageDataset] | None:
     """Page the project's datasets."""
     return await paginate(
         info,
@@ -68,29 +68,27 @@ async def resolve_images(
     before: Before = None,
     where: ImageFilter | None = None,
     order_by: ImageOrder = ImageOrder.ID,
-) -> Connection[Image]:
+) -> Connection[Image] | None:
     """Page the project's images over all its datasets."""
     filter_ = imaging.of_image_project(root.omero_id, filter_of(where))
     return await paginate(
         info,
         Window(first, after, last, before),
         sort_of(order_by),
-        lambda page, tree: imaging.images(
-            info.context, filter_, page, lookahead.image_fetch(tree)
-        ),
+        lambda page, tree: imaging.images(info.context, filter_, page, lookahead.image_fetch(tree)),
     )
 
 
 async def resolve_key_values(
     root: strawberry.Parent[ImageProjectRecord], info: Info, namespace: NamespaceArgument = None
-) -> list[KeyValue]:
+) -> list[KeyValue] | None:
     """Return the key-value pairs."""
     key = (ImagingKind.IMAGE_PROJECT, root.omero_id)
     pairs = await info.context.loaders.key_values.load(key)
-    return [pair for pair in pairs if namespace in (None, pair.namespace)]
+    return in_namespace(pairs, namespace)
 
 
-async def resolve_tags(root: strawberry.Parent[ImageProjectRecord], info: Info) -> list[Tag]:
+async def resolve_tags(root: strawberry.Parent[ImageProjectRecord], info: Info) -> list[Tag] | None:
     """Return the tags."""
     return await info.context.loaders.tags.load((ImagingKind.IMAGE_PROJECT, root.omero_id))
 
@@ -102,9 +100,7 @@ async def resolve_owner(
     return await info.context.loaders.experimenters.load(root.owner_id)
 
 
-async def resolve_group(
-    root: strawberry.Parent[ImageProjectRecord], info: Info
-) -> Group | None:
+async def resolve_group(root: strawberry.Parent[ImageProjectRecord], info: Info) -> Group | None:
     """Return the group it is shared in."""
     return await info.context.loaders.groups.load(root.group_id)
 
@@ -136,24 +132,22 @@ class ImageProject(Node):
     omero_id: BigInt = omero("The project's id in OMERO.", "Project.id")
     name: str = omero("Its name; by convention the openBIS project's code.", "Project.name")
     description: str | None = omero("What it is about.", "Project.description")
-    created_at: datetime | None = omero(
-        "When it was made.", "Project.details.creationEvent.time"
-    )
+    created_at: datetime | None = omero("When it was made.", "Project.details.creationEvent.time")
     image_dataset_count: int | None = omero(
         "How many datasets it holds for this viewer.",
         "Project.datasetLinks",
         resolve_image_dataset_count,
     )
-    image_datasets: Connection[ImageDataset] = omero(
+    image_datasets: Connection[ImageDataset] | None = omero(
         "Its datasets.", "Project.datasetLinks", resolve_image_datasets
     )
-    images: Connection[Image] = omero(
+    images: Connection[Image] | None = omero(
         "The images of all its datasets.", "Project.datasetLinks", resolve_images
     )
-    key_values: list[KeyValue] = omero(
+    key_values: list[KeyValue] | None = omero(
         "Its key-value pairs.", "Project.annotationLinks", resolve_key_values
     )
-    tags: list[Tag] = omero("Its tags.", "Project.annotationLinks", resolve_tags)
+    tags: list[Tag] | None = omero("Its tags.", "Project.annotationLinks", resolve_tags)
     owner: Experimenter | None = omero("Who owns it.", "Project.details.owner", resolve_owner)
     group: Group | None = omero(
         "The group it is shared in.", "Project.details.group", resolve_group

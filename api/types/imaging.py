@@ -7,11 +7,10 @@ import strawberry
 from api.types.image_dataset import ImageDataset
 from api.types.link import SampleLink
 from api.types.source import links
-from resolvers.imaging import ImagingStatus as Status
+from resolvers.imaging import ImagingStatus
 
-ImagingStatus = strawberry.enum(
-    Status,
-    name="ImagingStatus",
+strawberry.enum(
+    ImagingStatus,
     description=(
         "LINKED: the images are shown. NOT_LINKED: no OMERO dataset belongs to the sample. "
         "NOT_PERMITTED: there is one, but you may not see it. GONE: it was deleted in OMERO. "

@@ -12,9 +12,17 @@ from api.types.node import Node, global_id
 from api.types.scalars import BigInt
 from api.types.source import links, own
 from backends.records import Kind
-from link_store import findings, records
-from link_store.records import LinkEventRecord, LinkKind, ProjectLinkRecord, SampleLinkRecord
-from resolvers import catalog, imaging, lookahead
+from link_store.findings import FindingKind, Repair
+from link_store.findings import LinkFinding as FindingRecord
+from link_store.records import (
+    LinkChange,
+    LinkEventRecord,
+    LinkKind,
+    LinkState,
+    ProjectLinkRecord,
+    SampleLinkRecord,
+)
+from resolvers import catalog, lookahead
 from resolvers.loaders import Member
 from resolvers.paging import encode_id
 
@@ -24,28 +32,21 @@ if TYPE_CHECKING:
     from api.types.project import Project
     from api.types.sample import Sample
 
-LinkKindEnum = strawberry.enum(
-    LinkKind, name="LinkKind", description="What is linked: projects, or a sample and a dataset."
-)
-LinkState = strawberry.enum(
-    records.LinkState,
-    name="LinkState",
+strawberry.enum(LinkKind, description="What is linked: projects, or a sample and a dataset.")
+strawberry.enum(
+    LinkState,
     description=(
         "RESERVED: a registration is under way. ACTIVE: both ends stand. BROKEN: one end was found "
         "gone. RETIRED: over, kept for history."
     ),
 )
-LinkChange = strawberry.enum(
-    records.LinkChange, name="LinkChange", description="What happened to a link."
-)
-FindingKind = strawberry.enum(
-    findings.FindingKind,
+strawberry.enum(LinkChange, description="What happened to a link.")
+strawberry.enum(
+    FindingKind,
     name="LinkFindingKind",
     description="What can be wrong between the two systems.",
 )
-Repair = strawberry.enum(
-    findings.Repair, name="LinkRepair", description="What sets a finding right."
-)
+strawberry.enum(Repair, name="LinkRepair", description="What sets a finding right.")
 
 
 @strawberry.type(description="One entry of a link's history, which is never changed or deleted.")
@@ -60,7 +61,7 @@ class LinkEvent:
     at: datetime = links("When.", "link_event.at")
 
 
-async def resolve_history(root: strawberry.Parent[Any], info: Info) -> list[LinkEvent]:
+async def resolve_history(root: strawberry.Parent[Any], info: Info) -> list[LinkEvent] | None:
     """Return what happened to the link, oldest first."""
     events: tuple[LinkEventRecord, ...] = await info.context.loaders.histories.load(root.ref)
     return events
@@ -110,7 +111,7 @@ class Link(Node):
     author: str = links("Who made the link.", "author", name="createdBy")
     created_at: datetime = links("When the link was made.", "created_at")
     updated_at: datetime = links("When the link was last changed.", "updated_at")
-    history: list[LinkEvent] = links(
+    history: list[LinkEvent] | None = links(
         "What happened to it, oldest first.", "link_event", resolve_history
     )
 
@@ -127,9 +128,9 @@ class ProjectLink(Link):
     project: Annotated[Project, strawberry.lazy("api.types.project")] | None = links(
         "The openBIS project, if you may see it.", "openbis_perm_id", resolve_project
     )
-    image_project: (
-        Annotated[ImageProject, strawberry.lazy("api.types.image_project")] | None
-    ) = links("The OMERO project, if you may see it.", "omero_id", resolve_image_project)
+    image_project: Annotated[ImageProject, strawberry.lazy("api.types.image_project")] | None = (
+        links("The OMERO project, if you may see it.", "omero_id", resolve_image_project)
+    )
 
 
 @strawberry.federation.type(
@@ -144,12 +145,12 @@ class SampleLink(Link):
     sample: Annotated[Sample, strawberry.lazy("api.types.sample")] | None = links(
         "The openBIS sample, if you may see it.", "openbis_perm_id", resolve_sample
     )
-    image_dataset: (
-        Annotated[ImageDataset, strawberry.lazy("api.types.image_dataset")] | None
-    ) = links("The OMERO dataset, if you may see it.", "omero_id", resolve_image_dataset)
+    image_dataset: Annotated[ImageDataset, strawberry.lazy("api.types.image_dataset")] | None = (
+        links("The OMERO dataset, if you may see it.", "omero_id", resolve_image_dataset)
+    )
 
 
-def resolve_finding_link(root: strawberry.Parent[findings.LinkFinding]) -> strawberry.ID | None:
+def resolve_finding_link(root: strawberry.Parent[FindingRecord]) -> strawberry.ID | None:
     """Return the global id of the link a finding is about."""
     if root.link is None:
         return None
@@ -162,7 +163,7 @@ class LinkFinding:
     """Backed by `LinkFinding` of the link store."""
 
     kind: FindingKind = own("What kind of fault it is.")
-    link_kind: LinkKindEnum = own("Whether projects or samples are concerned.")
+    link_kind: LinkKind = own("Whether projects or samples are concerned.")
     sentence: str = own("The fault in a sentence.")
     repair: Repair = own("What sets it right.")
     openbis_perm_ids: list[str] = own("The openBIS objects concerned.")
@@ -181,7 +182,7 @@ class FindingCount:
 def resolve_counts(root: strawberry.Parent[Any]) -> list[FindingCount]:
     """Count the findings of each kind, zeros too."""
     kinds = [finding.kind for finding in root.findings]
-    return [FindingCount(kind=kind, count=kinds.count(kind)) for kind in findings.FindingKind]
+    return [FindingCount(kind=kind, count=kinds.count(kind)) for kind in FindingKind]
 
 
 @strawberry.type(description="What an audit of a project's links found.")

@@ -87,9 +87,10 @@ class Mutation:
         for_omero = omero.to_attempt() if omero else shared
         if for_openbis is None and for_omero is None:
             raise BadInput("Give `username` and `password`, or `openbis`, or `omero`.")
-        opened = await sessions.login(info.context, for_openbis, for_omero)
+        context = info.context
+        opened = await sessions.login(context, for_openbis, for_omero)
         return LoginPayload(
-            token=info.context.issue_token(opened.user, opened.openbis, opened.omero),
+            token=context.issue_token(opened.user, opened.openbis, opened.omero),
             openbis=opened.openbis is not None,
             omero=opened.omero is not None,
             user_errors=[

@@ -44,9 +44,7 @@ class ContentCopy:
     )
 
 
-async def resolve_type(
-    root: strawberry.Parent[OmicsDatasetRecord], info: Info
-) -> OmicsDatasetType:
+async def resolve_type(root: strawberry.Parent[OmicsDatasetRecord], info: Info) -> OmicsDatasetType:
     """Return the dataset's type."""
     return await type_of(root, info)
 
@@ -77,9 +75,7 @@ async def resolve_registrator(
     return await registrator_of(root, info)
 
 
-async def resolve_size(
-    root: strawberry.Parent[OmicsDatasetRecord], info: Info
-) -> BigInt | None:
+async def resolve_size(root: strawberry.Parent[OmicsDatasetRecord], info: Info) -> BigInt | None:
     """Return the size in bytes."""
     return (await _with(root, info, Fetch.of("location"))).size
 
@@ -89,9 +85,7 @@ async def resolve_format(root: strawberry.Parent[OmicsDatasetRecord], info: Info
     return (await _with(root, info, Fetch.of("location"))).file_format
 
 
-async def resolve_location(
-    root: strawberry.Parent[OmicsDatasetRecord], info: Info
-) -> str | None:
+async def resolve_location(root: strawberry.Parent[OmicsDatasetRecord], info: Info) -> str | None:
     """Return the location in the data store."""
     return (await _with(root, info, Fetch.of("location"))).location
 
@@ -155,9 +149,7 @@ class OmicsDataset(Node):
     id: strawberry.ID = global_id("OmicsDataset", "perm_id")
     perm_id: str = openbis("The dataset's permanent id.", "DataSet.permId")
     code: str = openbis("The dataset's code, equal to its permId.", "DataSet.code")
-    registered_at: datetime | None = openbis(
-        "When it was registered.", "DataSet.registrationDate"
-    )
+    registered_at: datetime | None = openbis("When it was registered.", "DataSet.registrationDate")
     modified_at: datetime | None = openbis("When it was changed.", "DataSet.modificationDate")
     registrator: Person | None = openbis(
         "Who registered it.", "DataSet.registrator", resolve_registrator
@@ -171,9 +163,7 @@ class OmicsDataset(Node):
         "One property by its code.", "DataSet.properties", resolve_property
     )
     size: BigInt | None = openbis("Its size in bytes.", "PhysicalData.size", resolve_size)
-    format: str | None = openbis(
-        "Its file format.", "PhysicalData.fileFormatType", resolve_format
-    )
+    format: str | None = openbis("Its file format.", "PhysicalData.fileFormatType", resolve_format)
     location: str | None = openbis(
         "Where it lies in the data store.", "PhysicalData.location", resolve_location
     )

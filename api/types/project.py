@@ -32,9 +32,7 @@ async def resolve_space(root: strawberry.Parent[ProjectRecord], info: Info) -> s
     return (await catalog.with_relation(info.context, Kind.PROJECT, root, fetch)).space
 
 
-async def resolve_registrator(
-    root: strawberry.Parent[ProjectRecord], info: Info
-) -> Person | None:
+async def resolve_registrator(root: strawberry.Parent[ProjectRecord], info: Info) -> Person | None:
     """Return who registered the project."""
     fetch = Fetch.of("registrator")
     return (await catalog.with_relation(info.context, Kind.PROJECT, root, fetch)).registrator
@@ -55,7 +53,7 @@ async def resolve_experiments(
     before: Before = None,
     where: ExperimentFilter | None = None,
     order_by: EntityOrder = EntityOrder.CODE,
-) -> Connection[Experiment]:
+) -> Connection[Experiment] | None:
     """Search the project's experiments."""
     filter_ = catalog.experiments_of_project(root.perm_id, filter_of(where))
     return await paginate(
@@ -77,7 +75,7 @@ async def resolve_samples(
     before: Before = None,
     where: SampleFilter | None = None,
     order_by: EntityOrder = EntityOrder.CODE,
-) -> Connection[Sample]:
+) -> Connection[Sample] | None:
     """Search the project's samples."""
     filter_ = catalog.samples_of_project(root.perm_id, filter_of(where))
     return await paginate(
@@ -99,7 +97,7 @@ async def resolve_subjects(
     before: Before = None,
     where: SampleFilter | None = None,
     order_by: EntityOrder = EntityOrder.CODE,
-) -> Connection[Sample]:
+) -> Connection[Sample] | None:
     """Search the project's subjects."""
     filter_ = catalog.samples_of_project(
         root.perm_id, catalog.subjects(info.context, filter_of(where))
@@ -116,7 +114,7 @@ async def resolve_subjects(
 
 async def resolve_statistics(
     root: strawberry.Parent[ProjectRecord], info: Info
-) -> Statistics:
+) -> Statistics | None:
     """Count what the project holds, as far as it is asked for."""
     wanted = frozenset(selection(info))
     path = info.path.as_list()
@@ -136,9 +134,7 @@ async def resolve_image_project(
     return await imaging.image_project_of_project(info.context, root.perm_id, fetch)
 
 
-async def resolve_link(
-    root: strawberry.Parent[ProjectRecord], info: Info
-) -> ProjectLink | None:
+async def resolve_link(root: strawberry.Parent[ProjectRecord], info: Info) -> ProjectLink | None:
     """Return the project link."""
     return await info.context.loaders.project_links.load(root.perm_id)
 
@@ -158,26 +154,24 @@ class Project(Node):
     identifier: str = openbis("Where the project stands: /SPACE/CODE.", "Project.identifier")
     description: str | None = openbis("What the project is about.", "Project.description")
     space: str | None = openbis("The code of its space.", "Project.space.code", resolve_space)
-    registered_at: datetime | None = openbis(
-        "When it was registered.", "Project.registrationDate"
-    )
+    registered_at: datetime | None = openbis("When it was registered.", "Project.registrationDate")
     modified_at: datetime | None = openbis("When it was changed.", "Project.modificationDate")
     registrator: Person | None = openbis(
         "Who registered it.", "Project.registrator", resolve_registrator
     )
     leader: Person | None = openbis("Who leads it.", "Project.leader", resolve_leader)
-    experiments: Connection[Experiment] = openbis(
+    experiments: Connection[Experiment] | None = openbis(
         "Its experiments.", "Project.experiments", resolve_experiments
     )
-    samples: Connection[Sample] = openbis(
+    samples: Connection[Sample] | None = openbis(
         "Its samples, from the patient to the sequencing run.", "Project.samples", resolve_samples
     )
-    subjects: Connection[Sample] = openbis(
+    subjects: Connection[Sample] | None = openbis(
         "Its subjects: the patients, plants or animals that samples were taken from.",
         "Project.samples",
         resolve_subjects,
     )
-    statistics: Statistics = own("How much it holds, in both systems.", resolve_statistics)
+    statistics: Statistics | None = own("How much it holds, in both systems.", resolve_statistics)
     design: Design | None = openbis(
         "Its experimental design: factors with their levels, and the samples at each.",
         "Experiment.properties.Q_EXPERIMENTAL_SETUP",
@@ -189,4 +183,3 @@ class Project(Node):
     link: ProjectLink | None = links(
         "The link to its OMERO project, with state and history.", "project_link", resolve_link
     )
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import strawberry
 
@@ -10,15 +11,17 @@ from api.types.source import omero
 from backends.omero.units import LENGTHS, convert
 from backends.records import Quantity as QuantityRecord
 
-LengthUnit = strawberry.enum(
-    StrEnum("LengthUnit", [(unit.name, unit.name) for unit in LENGTHS]),
-    description="A unit of length, by its OME name.",
-)
+if TYPE_CHECKING:
+    LengthUnit = StrEnum
+else:
+    # The members are the adapter's table of units; a checker knows them as a StrEnum.
+    LengthUnit = strawberry.enum(
+        StrEnum("LengthUnit", [(unit.name, unit.name) for unit in LENGTHS]),
+        description="A unit of length, by its OME name.",
+    )
 
 
-def resolve_in(
-    root: strawberry.Parent[QuantityRecord], unit: LengthUnit
-) -> Quantity:
+def resolve_in(root: strawberry.Parent[QuantityRecord], unit: LengthUnit) -> Quantity:
     """Convert; PIXEL and REFERENCEFRAME convert to nothing but themselves."""
     return convert(root, unit.value)
 

@@ -1,7 +1,7 @@
 """`Query`: where every question starts.
 
-Single objects are read by their identifier or their global id, lists are searched in the system that
-owns them. An object that is not there, or not for this viewer, is null with a NOT_FOUND error.
+Single objects are read by their identifier or their global id, lists are searched in the system
+that owns them. An object that is not there, or not for this viewer, is null with a NOT_FOUND error.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from api.types.filters import (
 from api.types.image import Image
 from api.types.image_dataset import ImageDataset
 from api.types.image_project import ImageProject
-from api.types.link import Link, LinkAudit, LinkKindEnum, LinkState
+from api.types.link import Link, LinkAudit
 from api.types.node import Node
 from api.types.omics_dataset import OmicsDataset
 from api.types.project import Project
@@ -39,7 +39,7 @@ from api.types.viewer import Backend, Viewer, read_backends
 from backends.fetch import Fetch
 from backends.filters import Sort
 from backends.records import Kind
-from link_store.records import LIVE_STATES
+from link_store.records import LIVE_STATES, LinkKind, LinkState
 from resolvers import catalog, imaging, links, lookahead
 from resolvers.errors import BadInput
 from resolvers.paging import MAXIMUM_PAGE, Window
@@ -72,11 +72,10 @@ class Query:
         if len(ids) > MAXIMUM_PAGE:
             raise BadInput(f"At most {MAXIMUM_PAGE} ids at once; these are {len(ids)}.")
         tree = selection(info)
-        found = await asyncio.gather(
+        # An exception in a list becomes null with an error at its place, as GraphQL asks for.
+        return await asyncio.gather(
             *(read_node(info.context, id_, tree) for id_ in ids), return_exceptions=True
         )
-        # An exception in a list becomes null with an error at its place, as GraphQL asks for.
-        return found
 
     @strawberry.field(description="Who is asking.")
     async def viewer(self, info: Info) -> Viewer:
@@ -95,7 +94,10 @@ class Query:
 
     @strawberry.field(description="One openBIS project.")
     async def project(
-        self, info: Info, identifier: Identifier = None, id: GlobalId = None  # noqa: A002
+        self,
+        info: Info,
+        identifier: Identifier = None,
+        id: GlobalId = None,  # noqa: A002
     ) -> Project | None:
         """Read by identifier, code, permId or global id."""
         if _one_of(identifier=identifier, id=id) == "id":
@@ -113,7 +115,7 @@ class Query:
         before: Before = None,
         where: ProjectFilter | None = None,
         order_by: EntityOrder = EntityOrder.CODE,
-    ) -> Connection[Project]:
+    ) -> Connection[Project] | None:
         """Search projects."""
         window = Window(first, after, last, before)
         fetch = lookahead.project_fetch
@@ -121,7 +123,10 @@ class Query:
 
     @strawberry.field(description="One openBIS experiment.")
     async def experiment(
-        self, info: Info, identifier: Identifier = None, id: GlobalId = None  # noqa: A002
+        self,
+        info: Info,
+        identifier: Identifier = None,
+        id: GlobalId = None,  # noqa: A002
     ) -> Experiment | None:
         """Read by identifier, permId or global id."""
         if _one_of(identifier=identifier, id=id) == "id":
@@ -139,7 +144,7 @@ class Query:
         before: Before = None,
         where: ExperimentFilter | None = None,
         order_by: EntityOrder = EntityOrder.CODE,
-    ) -> Connection[Experiment]:
+    ) -> Connection[Experiment] | None:
         """Search experiments."""
         window = Window(first, after, last, before)
         fetch = lookahead.experiment_fetch
@@ -147,7 +152,10 @@ class Query:
 
     @strawberry.field(description="One sample: a patient, a biopsy, an extract or a run.")
     async def sample(
-        self, info: Info, identifier: Identifier = None, id: GlobalId = None  # noqa: A002
+        self,
+        info: Info,
+        identifier: Identifier = None,
+        id: GlobalId = None,  # noqa: A002
     ) -> Sample | None:
         """Read by identifier, permId or global id."""
         if _one_of(identifier=identifier, id=id) == "id":
@@ -165,7 +173,7 @@ class Query:
         before: Before = None,
         where: SampleFilter | None = None,
         order_by: EntityOrder = EntityOrder.CODE,
-    ) -> Connection[Sample]:
+    ) -> Connection[Sample] | None:
         """Search samples."""
         window = Window(first, after, last, before)
         fetch = lookahead.sample_fetch
@@ -196,7 +204,7 @@ class Query:
         before: Before = None,
         where: OmicsFilter | None = None,
         order_by: EntityOrder = EntityOrder.CODE,
-    ) -> Connection[OmicsDataset]:
+    ) -> Connection[OmicsDataset] | None:
         """Search omics datasets."""
         window = Window(first, after, last, before)
         fetch = lookahead.omics_fetch
@@ -204,7 +212,10 @@ class Query:
 
     @strawberry.field(description="One OMERO project.")
     async def image_project(
-        self, info: Info, omero_id: OmeroId = None, id: GlobalId = None  # noqa: A002
+        self,
+        info: Info,
+        omero_id: OmeroId = None,
+        id: GlobalId = None,  # noqa: A002
     ) -> ImageProject | None:
         """Read by OMERO id or global id."""
         if _one_of(omeroId=omero_id, id=id) == "id":
@@ -222,7 +233,7 @@ class Query:
         before: Before = None,
         where: ContainerFilter | None = None,
         order_by: ContainerOrder = ContainerOrder.NAME,
-    ) -> Connection[ImageProject]:
+    ) -> Connection[ImageProject] | None:
         """Search image projects."""
         return await paginate(
             info,
@@ -235,7 +246,10 @@ class Query:
 
     @strawberry.field(description="One OMERO dataset.")
     async def image_dataset(
-        self, info: Info, omero_id: OmeroId = None, id: GlobalId = None  # noqa: A002
+        self,
+        info: Info,
+        omero_id: OmeroId = None,
+        id: GlobalId = None,  # noqa: A002
     ) -> ImageDataset | None:
         """Read by OMERO id or global id."""
         if _one_of(omeroId=omero_id, id=id) == "id":
@@ -253,7 +267,7 @@ class Query:
         before: Before = None,
         where: ContainerFilter | None = None,
         order_by: ContainerOrder = ContainerOrder.NAME,
-    ) -> Connection[ImageDataset]:
+    ) -> Connection[ImageDataset] | None:
         """Search image datasets."""
         return await paginate(
             info,
@@ -266,7 +280,10 @@ class Query:
 
     @strawberry.field(description="One image.")
     async def image(
-        self, info: Info, omero_id: OmeroId = None, id: GlobalId = None  # noqa: A002
+        self,
+        info: Info,
+        omero_id: OmeroId = None,
+        id: GlobalId = None,  # noqa: A002
     ) -> Image | None:
         """Read by OMERO id or global id."""
         if _one_of(omeroId=omero_id, id=id) == "id":
@@ -284,7 +301,7 @@ class Query:
         before: Before = None,
         where: ImageFilter | None = None,
         order_by: ImageOrder = ImageOrder.ID,
-    ) -> Connection[Image]:
+    ) -> Connection[Image] | None:
         """Search images."""
         return await paginate(
             info,
@@ -304,9 +321,9 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-        kind: LinkKindEnum | None = None,
+        kind: LinkKind | None = None,
         states: list[LinkState] | None = None,
-    ) -> Connection[Link]:
+    ) -> Connection[Link] | None:
         """List links; the live ones unless told otherwise."""
         found = await catalog.project_by_identifier(info.context, project, Fetch())
         wanted = LIVE_STATES if states is None else tuple(states)
@@ -320,7 +337,7 @@ class Query:
     @strawberry.field(
         description="Compare both systems with the links of one project, and tell what is wrong."
     )
-    async def link_audit(self, info: Info, project: ProjectIdentifier) -> LinkAudit:
+    async def link_audit(self, info: Info, project: ProjectIdentifier) -> LinkAudit | None:
         """Audit one project."""
         found = await catalog.project_by_identifier(info.context, project, Fetch())
         return await links.audit(info.context, found)
@@ -333,9 +350,7 @@ async def _entities(
         info,
         window,
         sort,
-        lambda page, tree: catalog.search(
-            info.context, kind, filter_of(where), page, fetch(tree)
-        ),
+        lambda page, tree: catalog.search(info.context, kind, filter_of(where), page, fetch(tree)),
     )
 
 
@@ -351,4 +366,3 @@ def _one_of(**arguments: object) -> str:
         names = " or ".join(f"`{name}`" for name in arguments)
         raise BadInput(f"Give exactly one of {names}.")
     return given[0]
-

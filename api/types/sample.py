@@ -52,9 +52,7 @@ async def resolve_space(root: strawberry.Parent[SampleRecord], info: Info) -> st
     return (await _with(root, info, Fetch.of("space"))).space
 
 
-async def resolve_properties(
-    root: strawberry.Parent[SampleRecord], info: Info
-) -> list[Property]:
+async def resolve_properties(root: strawberry.Parent[SampleRecord], info: Info) -> list[Property]:
     """Return the sample's properties."""
     return await properties_of(root, info)
 
@@ -66,9 +64,7 @@ async def resolve_property(
     return await property_of(root, info, code)
 
 
-async def resolve_registrator(
-    root: strawberry.Parent[SampleRecord], info: Info
-) -> Person | None:
+async def resolve_registrator(root: strawberry.Parent[SampleRecord], info: Info) -> Person | None:
     """Return who registered the sample."""
     return await registrator_of(root, info)
 
@@ -126,7 +122,7 @@ async def resolve_subject(root: strawberry.Parent[SampleRecord], info: Info) -> 
 
 async def resolve_omics_datasets(
     root: strawberry.Parent[SampleRecord], info: Info, where: OmicsFilter | None = None
-) -> list[OmicsDataset]:
+) -> list[OmicsDataset] | None:
     """Return the sample's own omics datasets."""
     fetch = lookahead.omics_fetch(selection(info))
     if where is not None:
@@ -160,7 +156,7 @@ async def resolve_images(
     before: Before = None,
     where: ImageFilter | None = None,
     order_by: ImageOrder = ImageOrder.ID,
-) -> Connection[Image]:
+) -> Connection[Image] | None:
     """Cross the link and page the dataset's images."""
 
     async def search(page: Any, tree: Any) -> Any:
@@ -245,7 +241,7 @@ class Sample(Node):
         "Sample.parents",
         resolve_subject,
     )
-    omics_datasets: list[OmicsDataset] = openbis(
+    omics_datasets: list[OmicsDataset] | None = openbis(
         "The omics datasets measured on this very sample.",
         "Sample.dataSets",
         resolve_omics_datasets,
@@ -258,7 +254,7 @@ class Sample(Node):
     image_dataset: ImageDataset | None = links(
         "The OMERO dataset linked to it.", "sample_link.omero_id", resolve_image_dataset
     )
-    images: Connection[Image] = links(
+    images: Connection[Image] | None = links(
         "The images of the OMERO dataset linked to it.", "sample_link.omero_id", resolve_images
     )
     link: SampleLink | None = links(

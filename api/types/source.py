@@ -1,7 +1,7 @@
 """The `@source` directive and the field makers that set it, so that no field is without origin.
 
-Every type module declares its fields with `openbis(…)`, `omero(…)`, `links(…)` or `own(…)`. The path
-is the native name in the source's own data model.
+Every type module declares its fields with `openbis(…)`, `omero(…)`, `links(…)` or `own(…)`. The
+path is the native name in the source's own data model.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def links(
 
 def own(description: str, resolver: Callable[..., Any] | None = None) -> Any:
     """Declare a field that omnibis itself makes."""
-    return strawberry.field(description=description, resolver=resolver)
+    make: Any = strawberry.field
+    return make(description=description, resolver=resolver)
 
 
 def _field(
@@ -74,9 +75,6 @@ def _field(
     resolver: Callable[..., Any] | None,
     name: str | None = None,
 ) -> Any:
-    return strawberry.field(
-        name=name,
-        description=description,
-        directives=[SourceDirective(system=system, path=path)],
-        resolver=resolver,
-    )
+    directives = [SourceDirective(system=system, path=path)]
+    make: Any = strawberry.field
+    return make(name=name, description=description, directives=directives, resolver=resolver)

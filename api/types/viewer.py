@@ -9,7 +9,7 @@ import strawberry
 from api.selection import Info
 from api.types.scalars import BigInt
 from api.types.source import Source, omero, openbis, own
-from resolvers import imaging, identity
+from resolvers import identity, imaging
 from resolvers.context import Viewer as ViewerRecord
 
 
@@ -41,9 +41,7 @@ async def resolve_openbis(
     return None if root.openbis is None else await identity.openbis(info.context)
 
 
-async def resolve_omero(
-    root: strawberry.Parent[ViewerRecord], info: Info
-) -> OmeroAccount | None:
+async def resolve_omero(root: strawberry.Parent[ViewerRecord], info: Info) -> OmeroAccount | None:
     """Ask OMERO who the session belongs to."""
     return None if root.omero is None else await imaging.omero_identity(info.context)
 
