@@ -7,12 +7,12 @@ Transport, envelope and faults are in `openbis_server.py`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from backends.demo.openbis_catalog import Catalog
 from backends.demo.openbis_errors import (
-    ServerFailure,
     UserFailure,
     invalid_parameters,
     unknown_method,
@@ -25,6 +25,8 @@ from backends.demo.openbis_sessions import Session, Sessions
 from backends.demo.world import Person
 
 Method = Callable[..., Any]
+
+_log = logging.getLogger(__name__)
 
 _OPTIONS_TYPE = "as.dto.operation.SynchronousOperationExecutionOptions"
 _RESULTS_TYPE = "as.dto.operation.SynchronousOperationExecutionResults"
@@ -66,9 +68,8 @@ class Api:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             # A bean with keys of the wrong kind: Jackson would have refused to convert it.
+            _log.debug("%s was given parameters that do not convert", method, exc_info=True)
             raise invalid_parameters() from error
-        except RecursionError as error:
-            raise ServerFailure("java.lang.StackOverflowError (Context: [])") from error
 
     def reading(self, token: str | None) -> Reading:
         """What the person behind a token may read, in one response."""

@@ -33,7 +33,7 @@ class Translation:
         self.sorting = Sorting(catalog)
         self._beans: dict[tuple[str, str, int], Bean] = {}
         self._option_beans: dict[int, Bean] = {}
-        self._kept: list[Options] = []  # keeps ids of options from being reused
+        self._own_options: dict[int, tuple[Options, Bean]] = {}
 
     def page(self, kind: Kind, keys: Iterable[str], options: Options) -> list[Bean]:
         """Order, cut and translate rows of one kind."""
@@ -91,12 +91,16 @@ class Translation:
 
     def fetch_options(self, options: Options) -> Bean:
         """The entity's own `fetchOptions`: a new object whose nested ones are the request's."""
-        self._kept.append(options)
-        nested = {
-            name: options_bean(below, self._option_beans)
-            for name, below in options.relations.items()
-        }
-        return own_options_bean(options.type, nested)
+        known = self._own_options.get(id(options))
+        if known is None:
+            nested = {
+                name: options_bean(below, self._option_beans)
+                for name, below in options.relations.items()
+            }
+            # The options are kept along, so that no other gets their id.
+            known = (options, own_options_bean(options.type, nested))
+            self._own_options[id(options)] = known
+        return Bean(known[1])
 
 
 def _registration(to: Translation, bean: Bean, row: Any, options: Options) -> None:

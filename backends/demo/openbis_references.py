@@ -48,7 +48,7 @@ class _Numbering:
         return self._value(result, 0, None)
 
     def _value(self, value: Any, owner: int, slot: Any) -> Any:
-        kind = value.__class__
+        kind = type(value)
         if kind is Bean:
             return self._bean(value, owner, slot)
         if kind is list:
@@ -77,7 +77,9 @@ class _Numbering:
         identity = id(bean)
         bean["@id"] = number
         for key, value in bean.items():
-            kind = value.__class__
+            if value is None:
+                continue  # most slots are
+            kind = type(value)
             if kind is Bean:
                 bean[key] = self._bean(value, identity, key)
             elif kind is list or kind is dict:

@@ -118,11 +118,14 @@ class _Endpoint:
             if self.faults.take_failure(method):
                 raise _Broken
             result = write(self.api.call(method, parameters), self._references)
+            fragment = orjson.Fragment(orjson.dumps(result))
+        except (RecursionError, orjson.JSONEncodeError):
+            return _failed(identity, ServerFailure("java.lang.StackOverflowError")), 200
         except ServerFailure as failure:
             return _failed(identity, failure), 200
         except ProtocolFailure as failure:
             return _failed(identity, failure), failure.status
-        return {"jsonrpc": "2.0", "id": identity, "result": result}, 200
+        return {"jsonrpc": "2.0", "id": identity, "result": fragment}, 200
 
 
 def _parsed(body: bytes) -> Any:

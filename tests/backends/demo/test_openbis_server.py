@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -216,3 +217,18 @@ async def test_latency_is_waited_without_blocking_others(client: Client, faults:
     begun = time.perf_counter()
     await client.login()
     assert time.perf_counter() - begun >= 0.05
+
+
+async def test_too_deep_a_lineage_is_an_error_and_no_crash() -> None:
+    deep = content()
+    first = deep.samples[0]
+    deep.samples = [
+        replace(
+            first, perm_id=f"s-{at}", code=f"S{at}", parents=[f"s-{at + 1}"] if at < 600 else []
+        )
+        for at in range(601)
+    ]
+    client = await Client(create_openbis_server(deep)).login()
+    fetch = FETCH["Samples"](**{"@id": 1, "parents": 1})
+    said = await client.error("searchSamples", client.token, samples(by("Code", "S0")), fetch)
+    assert "StackOverflowError" in said
