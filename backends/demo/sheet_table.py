@@ -102,9 +102,14 @@ def _check_characters(
     line: int, columns: Sequence[str], cells: Sequence[str], faults: list[Fault]
 ) -> None:
     for number, cell in enumerate(cells):
-        if any(unicodedata.category(mark) == "Cc" and mark not in "\t\r\n" for mark in cell):
+        if any(map(_is_control, cell)):
             column = columns[number] if number < len(columns) else str(number + 1)
             faults.append(Fault(line, column, "holds a control character: remove it"))
+
+
+def _is_control(mark: str) -> bool:
+    """Tell whether a character may stand neither in a property nor in a design's XML."""
+    return mark in "\ufffe\uffff" or (unicodedata.category(mark) == "Cc" and mark not in "\t\r\n")
 
 
 def _miscounted(line: int, columns: Sequence[str], cells: Sequence[str]) -> Fault:
