@@ -31,6 +31,7 @@ LONGEST_TOKEN: Final = 4096  # characters; ours have some 400
 LONGEST_SESSION: Final = 512
 ALGORITHMS: Final = ("dir", "A256GCM")
 AUDIENCE: Final = "omnibis"
+LOGIN_SECONDS: Final = 3.0  # a backend that hangs must not hold up questions to the other one
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,8 @@ class AnonymousViewer:
         Its calls are not the request's: they get a meter of their own.
         """
         if len(self._sessions) < len(self.logins):
-            own = Call(deadline=call.deadline)
+            soon = time.monotonic() + LOGIN_SECONDS
+            own = Call(deadline=soon if call.deadline is None else min(soon, call.deadline))
             async with self._lock:
                 await asyncio.gather(*(self._sign_in(source, own) for source in self.logins))
         return Viewer(

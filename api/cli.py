@@ -56,9 +56,15 @@ def _common(
 
 
 @app.command()
-def demo(  # noqa: PLR0917 - typer makes options of them
-    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8000,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+def demo(
+    port: Annotated[
+        int | None,
+        typer.Option(help="The port to listen on, 0 for a free one; else OMNIBIS_PORT, or 8000."),
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(help="The address to listen on; else OMNIBIS_HOST, or 127.0.0.1."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="What the studies' numbers follow from.")] = 1,
     sheet: Annotated[
         Path | None, typer.Option(help="An annotation table (CSV or TSV) to load as a study.")
@@ -76,7 +82,10 @@ def demo(  # noqa: PLR0917 - typer makes options of them
     if unknown := set(without or ()) - {"openbis", "omero"}:
         _stop(f"--without takes openbis or omero, not {min(unknown)}.")
     settings = _settings(
-        demo=True, explorer=True, introspection=True, suggestions=True, host=host, port=port
+        explorer=True,
+        introspection=True,
+        suggestions=True,
+        **{name: value for name, value in (("host", host), ("port", port)) if value is not None},
     )
     from api import demonstration, server  # noqa: PLC0415 - see the module's docstring
     from api.app import create_app  # noqa: PLC0415

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -27,11 +27,12 @@ from graphql import (
 )
 from pydantic import BaseModel, ConfigDict, Field
 
-PAGE_SIZE: Final = 500  # rows in one page at most, of any connection; also the backends' chunk
-
 
 class Limits(BaseModel):
-    """What one request may ask for; a request beyond any of these gets LIMIT_EXCEEDED."""
+    """What one request may ask for; a request beyond any of these gets LIMIT_EXCEEDED.
+
+    The rows of one page are no setting: `resolvers.paging.MAXIMUM_PAGE`, for all lists alike.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,7 +55,6 @@ class Limits(BaseModel):
     variable_values: int = Field(
         default=20_000, ge=100, description="values in variables, all told"
     )
-    page_size: int = Field(default=PAGE_SIZE, ge=1, le=PAGE_SIZE, description="rows in one page")
     deadline_seconds: float = Field(
         default=30.0,
         gt=0,

@@ -36,9 +36,6 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid")
 
-    demo: bool = Field(
-        default=False, description="embedded backends, and steward's rights without credentials"
-    )
     host: str = Field(default="127.0.0.1", min_length=1, description="the address to listen on")
     port: int = Field(
         default=8000, ge=0, le=65535, description="the port to listen on; 0 takes a free one"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from joserfc.jwk import OctKey
 from pydantic import SecretStr
 
 from api.auth import AnonymousViewer, Credentials, Door, Nobody, TokenBox
-from backends.errors import SessionExpired, Source, Unavailable
+from backends.errors import SessionExpired, Source, TimedOut, Unavailable
 from backends.lane import Call
 
 KEY, OTHER = b"k" * 32, b"o" * 32
@@ -207,6 +208,23 @@ async def test_the_demo_logs_in_later_where_a_backend_was_down(desks: dict[Sourc
     desks[Source.OMERO].down = False
     assert (await entrance.viewer({}, Call())).omero == SecretStr("OMERO-1")
     assert desks[Source.OPENBIS].given == 1
+
+
+async def test_a_login_that_hangs_has_a_deadline_of_its_own(desks: dict[Source, Desk]) -> None:
+    given: list[float | None] = []
+
+    class Slow(Desk):
+        async def login(self, user: str, password: SecretStr, call: Call) -> SecretStr:
+            del user, password
+            given.append(call.deadline)
+            raise TimedOut(self.source, "It did not answer in time.")
+
+    desks[Source.OMERO] = Slow(Source.OMERO)
+    now = time.monotonic()
+    await door(desks).viewer({}, Call(deadline=now + 60))
+    await door(desks).viewer({}, Call(deadline=now + 1))
+    await door(desks).viewer({}, Call())
+    assert [round(deadline - now) for deadline in given if deadline] == [3, 1, 3]
 
 
 async def test_the_demo_renews_what_expired(

@@ -39,6 +39,8 @@ def test_the_version_is_told() -> None:
         (["serve"], {}, "OMNIBIS_OPENBIS_URL and OMNIBIS_OMERO_HOST must be set"),
         (["serve"], {"OMNIBIS_PROT": "1"}, "Did you mean OMNIBIS_PORT?"),
         (["serve"], {"OMNIBIS_PORT": "x"}, "OMNIBIS_PORT: the port to listen on"),
+        (["demo", "--port", "70000"], {}, "OMNIBIS_PORT: the port to listen on"),
+        (["demo"], {"OMNIBIS_HOST": ""}, "OMNIBIS_HOST: the address"),
         (["demo", "--sheet", "a.csv"], {}, "give --sheet and --mapping together"),
         (["demo", "--without", "links"], {}, "--without takes openbis or omero"),
         (["migrate", "--url", "mysql://u:hunter2@h/db"], {}, "must start with sqlite://"),

@@ -52,7 +52,7 @@ class House:
 
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
-    settings = load_settings({}, demo=True, explorer=True, introspection=True)
+    settings = load_settings({}, explorer=True, introspection=True)
     built = demonstration(settings)
     app = create_app(settings, built.parts, BOX)
     async with AsyncExitStack() as stack:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from api.guard import Limits
 from api.observe import Drain
@@ -347,3 +350,39 @@ async def test_a_draining_server_sends_clients_elsewhere(make_wire: Any, connect
 async def test_odd_characters_come_back_as_they_went(client: httpx.AsyncClient) -> None:
     response = await ask(client, "query ($n: String) { hello(name: $n) }", variables={"n": "\x00ü"})
     assert orjson.loads(response.content)["data"] == {"hello": "hello \x00ü"}
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+PARAMETERS = st.dictionaries(
+    st.sampled_from(["query", "variables", "operationName", "extensions"]),
+    JSON_VALUES | st.sampled_from(["{ hello }", "mutation { touch }", "{ thing { name } }"]),
+)
+BODIES = (
+    st.binary(max_size=200)
+    | JSON_VALUES.map(lambda value: json.dumps(value).encode())
+    | PARAMETERS.map(lambda value: json.dumps(value).encode())
+    | st.text(alphabet='{}()[]:!$@."\\ \n#abehlot', max_size=60).map(
+        lambda text: json.dumps({"query": text}).encode()
+    )
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(body=BODIES, accept=st.sampled_from([JSON, GRAPHQL]))
+async def test_whatever_is_posted_is_answered_in_one_shape(
+    client: httpx.AsyncClient, body: bytes, accept: str
+) -> None:
+    response = await post(client, body, accept=accept)
+    assert response.status_code in {200, 400, 406}
+    assert response.headers["content-type"] == f"{accept}; charset=utf-8"
+    answer = response.json()
+    assert set(answer) <= {"data", "errors", "extensions"}
+    assert "data" in answer or answer["errors"]
+    for error in answer.get("errors", ()):
+        assert error["extensions"]["code"] in {"BAD_USER_INPUT", "LIMIT_EXCEEDED"}
+        assert error["extensions"]["requestId"] == response.headers["x-request-id"]
+        assert error["message"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from api.guard import PAGE_SIZE, Limits
+from api.guard import Limits
 from api.settings import Settings, SettingsError, decode_key, load_settings, variables
 
 KEY = base64.b64encode(bytes(range(32))).decode()
@@ -28,10 +28,9 @@ def test_defaults_are_safe() -> None:
     settings = load_settings({})
     assert settings.host == "127.0.0.1"
     assert settings.token_key is None
-    for name in ("demo", "explorer", "introspection", "suggestions"):
+    for name in ("explorer", "introspection", "suggestions"):
         assert getattr(settings, name) is False
     assert settings.limits == Limits()
-    assert settings.limits.page_size == PAGE_SIZE
 
 
 def test_reads_the_environment_and_nothing_else_of_it() -> None:
@@ -93,7 +92,7 @@ def test_keys_are_read_in_either_alphabet(alphabet: Any, padding: str) -> None:
         ("LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error' (is 'loud')"),
         ("OPENBIS_URL", "ftp://x", "OMNIBIS_OPENBIS_URL: where openBIS is"),
         ("EXPLORER", "perhaps", "OMNIBIS_EXPLORER: serve the explorer"),
-        ("LIMITS_PAGE_SIZE", "501", "OMNIBIS_LIMITS_PAGE_SIZE: rows in one page"),
+        ("LIMITS_DEPTH", "4", "OMNIBIS_LIMITS_DEPTH: nested fields"),
         ("PROT", "1", "OMNIBIS_PROT is not a setting of omnibis. Did you mean OMNIBIS_PORT?"),
         ("XYZZY", "1", "OMNIBIS_XYZZY is not a setting of omnibis."),
     ],
