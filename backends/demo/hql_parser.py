@@ -26,7 +26,9 @@ def parse(hql: str) -> tree.Query:
         query: tree.Query = _parser().parse(hql)  # type: ignore[assignment] # the transformer's
     except UnexpectedInput as error:
         at: Any = error  # lark declares its places as None
-        found = _excerpt(hql, at.pos_in_stream)
+        token = getattr(at, "token", None)
+        at_end = token is not None and token.type == "$END"
+        found = "the end" if at_end else _excerpt(hql, at.pos_in_stream)
         raise StoreQueryError(
             f"Illegal query: unexpected {found} in line {at.line}, column {at.column}"
         ) from error
@@ -36,8 +38,7 @@ def parse(hql: str) -> tree.Query:
 
 
 def _excerpt(hql: str, position: int) -> str:
-    rest = hql[position : position + 30].partition("\n")[0]
-    return repr(rest) if rest.strip() else "the end"
+    return repr(hql[position : position + 30].partition("\n")[0])
 
 
 @cache
