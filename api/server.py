@@ -8,6 +8,7 @@ everything and returns normally; a second signal ends it at once.
 from __future__ import annotations
 
 import errno
+import gc
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -85,6 +86,10 @@ class _Server(uvicorn.Server):
         """Start, then tell."""
         await super().startup(sockets)
         if self.started:
+            # What lives as long as the process (schema, embedded data) is not walked through at
+            # each collection: with the embedded data this saves a third of a large query's time.
+            gc.collect()
+            gc.freeze()
             self._on_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -122,4 +127,7 @@ def run(
         timeout_graceful_shutdown=max(1, round(drain_seconds)),
     )
     server = _Server(config, drain, on_started)
-    server.run(sockets=[listener])
+    try:
+        server.run(sockets=[listener])
+    finally:
+        gc.unfreeze()
