@@ -26,7 +26,7 @@ from backends.openbis.client import Count, Search
 from backends.records import Kind
 
 RELAXED = settings(
-    max_examples=60,
+    max_examples=50,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -187,7 +187,8 @@ DATES = st.sampled_from([DateMatch(since=MOMENT), DateMatch(before=MOMENT)])
 
 def nested(base: Any, inner: Any, *, negative: bool = True) -> Any:
     """A filter with its nested filters; `negative` as far as openBIS can be asked that."""
-    some = st.lists(inner, max_size=2).map(tuple)
+    group = st.lists(inner.filter(lambda each: each != type(each)()), min_size=1, max_size=2)
+    some = seldom(group.map(tuple), ())
     return st.builds(
         lambda one, every, either, none: type(one)(
             **{name: getattr(one, name) for name in one.__slots__}
@@ -201,7 +202,12 @@ def nested(base: Any, inner: Any, *, negative: bool = True) -> Any:
 
 
 def optional(strategy: Any) -> Any:
-    return st.one_of(st.none(), strategy)
+    return seldom(strategy, None)
+
+
+def seldom(strategy: Any, otherwise: Any) -> Any:
+    """Few conditions at a time, so that most filters find something."""
+    return st.integers(0, 3).flatmap(lambda n: strategy if n == 3 else st.just(otherwise))
 
 
 PROJECTS = st.builds(
@@ -219,7 +225,7 @@ PLAIN_SAMPLES = st.builds(
     SampleFilter,
     code=optional(strings("QSYNC002AG", "qhcc0entity-1", "QRUP2001A5")),
     type=optional(strings("Q_BIOLOGICAL_SAMPLE", "Q_TEST_SAMPLE", "q_biological_entity")),
-    properties=st.lists(PROPERTIES, max_size=2).map(tuple),
+    properties=seldom(st.lists(PROPERTIES, min_size=1, max_size=2).map(tuple), ()),
     project=optional(PROJECT_FILTERS),
     modified=optional(DATES),
 )
@@ -238,7 +244,7 @@ SAMPLE_FILTERS = st.one_of(
 OMICS = st.builds(
     OmicsFilter,
     type=optional(strings("Q_NGS_RAW_DATA", "Q_BMI_IMAGING_DATA")),
-    kind=st.sampled_from([None, "PHYSICAL", "LINK", "CONTAINER"]),
+    kind=optional(st.sampled_from(["PHYSICAL", "LINK", "CONTAINER"])),
     sample=optional(SAMPLE_FILTERS),
 )
 
