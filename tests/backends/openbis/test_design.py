@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backends.demo.world import OpenbisContent
 from backends.openbis.design import (
+    SAMPLE_PROPERTY,
+    SETUP_PROPERTY,
     Characteristic,
     Design,
     Factor,
@@ -111,3 +114,19 @@ def test_damage_is_an_outcome_and_no_exception(noise: str, cut: int) -> None:
     for xml in (noise, CURRENT[:cut] + noise, CURRENT[:cut] + noise + CURRENT[cut:]):
         assert isinstance(read_design(xml), Design | UnreadableDesign)
         assert isinstance(read_sample(xml), tuple | UnreadableDesign)
+
+
+def test_the_designs_of_the_built_in_studies(content: OpenbisContent) -> None:
+    codes = {sample.code for sample in content.samples}
+    setups = [each.properties.get(SETUP_PROPERTY) for each in content.experiments]
+    designs = [read_design(xml) for xml in setups if xml is not None]
+    assert len(designs) == 3
+    for design in designs:
+        assert isinstance(design, Design)
+        assert design.factors
+        for factor in design.factors:
+            assert {code for level in factor.levels for code in level.sample_codes} <= codes
+    single = [sample.properties.get(SAMPLE_PROPERTY) for sample in content.samples]
+    described = [read_sample(xml) for xml in single if xml is not None]
+    assert described
+    assert all(isinstance(each, tuple) and each and each[0].factor for each in described)
