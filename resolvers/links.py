@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from backends.errors import NotFound, Source, Unavailable
 from backends.fetch import Fetch
@@ -76,7 +76,7 @@ async def search(
     key = None
     if page.key is not None:
         name, number = page.key
-        key = LinkRef(LinkKind(str(name)), int(cast("int", number)))
+        key = LinkRef(LinkKind(str(name)), int(number or 0))
     found = await _asked(
         context,
         "searchLinks",

@@ -19,6 +19,19 @@ from resolvers.errors import BadInput
 
 T = TypeVar("T")
 
+# What a sort value can be, by the sort field and the type of the id that breaks ties.
+_KEYS: dict[tuple[str, type], tuple[type, ...]] = {
+    ("code", str): (str,),
+    ("perm_id", str): (str,),
+    ("registered", str): (int, type(None)),
+    ("modified", str): (int, type(None)),
+    ("id", int): (int,),
+    ("name", int): (str,),
+    ("acquired", int): (int, type(None)),
+    ("imported", int): (int, type(None)),
+    ("link", int): (str,),
+}
+
 DEFAULT_PAGE = 50
 MAXIMUM_PAGE = 500
 
@@ -156,7 +169,8 @@ def decode_cursor(cursor: str, scope: str, sort: Sort) -> Key:
     *found, value, unique = parts
     if found != head:
         raise BadInput("This cursor belongs to another list or order; start again without it.")
-    if not isinstance(value, str | int | float | None) or not isinstance(unique, str | int):
+    kinds = _KEYS.get((sort.field, type(unique)), ())
+    if isinstance(value, bool) or type(value) not in kinds:
         raise BadInput("This is not a cursor of this server; use one from `pageInfo` or `edges`.")
     return (value, unique)
 

@@ -31,7 +31,9 @@ class StringCondition:
     """Becomes a `StringMatch`."""
 
     eq: str | None = strawberry.field(default=None, description="Equal, case-sensitive.")
-    ne: str | None = strawberry.field(default=None, description="Not equal, or no value.")
+    ne: str | None = strawberry.field(
+        default=None, description="Not equal; an openBIS property must have a value."
+    )
     in_: list[str] | None = strawberry.field(
         default=None, name="in", description="One of these, case-sensitive."
     )

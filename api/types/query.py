@@ -330,7 +330,7 @@ class Query:
         return await paginate(
             info,
             Window(first, after, last, before),
-            Sort("id"),
+            Sort("link"),
             lambda page, _tree: links.search(info.context, found, kind, wanted, page),
         )
 

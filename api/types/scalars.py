@@ -9,17 +9,19 @@ from graphql import GraphQLError, IntValueNode, ValueNode
 
 BigInt = NewType("BigInt", int)
 
+_LEAST, _MOST = -(2**63), 2**63 - 1
+
 
 def _parse(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise GraphQLError("A BigInt is a whole number.")
+    if isinstance(value, bool) or not isinstance(value, int) or not _LEAST <= value <= _MOST:
+        raise GraphQLError("A BigInt is a whole number of at most 64 bits.")
     return value
 
 
 def _parse_literal(node: ValueNode, _variables: Any = None) -> int:
     if not isinstance(node, IntValueNode):
-        raise GraphQLError("A BigInt is a whole number.", node)
-    return int(node.value)
+        raise GraphQLError("A BigInt is a whole number of at most 64 bits.", node)
+    return _parse(int(node.value))
 
 
 BIG_INT = strawberry.scalar(

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.house import README_QUERY, House
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+BIOLOGICAL = "Q_BIOLOGICAL_SAMPLE"
+
+
+async def calls(house: House, query: str, token: str | None = None, **variables: object) -> object:
+    answer = await house.ask(query, token, **variables)
+    assert "errors" not in answer, answer["errors"]
+    cost = answer["extensions"]["cost"]["calls"]
+    return cost["openbis"], cost["omero"], cost["linkStore"]
+
+
+@pytest.mark.parametrize("first", [1, 10, 200, 390])
+async def test_the_federated_query_costs_seven_calls_for_any_number_of_samples(
+    open_door: House, first: int
+) -> None:
+    variables = {"project": "QSYNC", "first": first, "type": BIOLOGICAL}
+    # The project by its code, its samples with all that openBIS knows of them; the links; the
+    # datasets with their counts, the images with their optics, channels, key-values.
+    assert await calls(open_door, README_QUERY, **variables) == (2, 4, 1)
+
+
+@pytest.mark.parametrize("user", ["steward", "plant", "oncology", "genomics"])
+@pytest.mark.parametrize("project", ["QRUP2", "QSYNC", "QHCC0"])
+async def test_no_user_pays_more_than_eight(open_door: House, user: str, project: str) -> None:
+    token = await open_door.login(user)
+    answer = await open_door.ask(README_QUERY, token, project=project, first=390, type=BIOLOGICAL)
+    assert answer["extensions"]["cost"]["totalCalls"] <= 8
+
+
+async def test_samples_without_images_do_not_ask_omero(open_door: House) -> None:
+    variables = {"project": "QSYNC", "first": 50, "type": "Q_TEST_SAMPLE"}
+    assert await calls(open_door, README_QUERY, **variables) == (2, 0, 1)
+
+
+async def test_what_is_not_selected_is_not_fetched(open_door: House) -> None:
+    assert await calls(open_door, '{ project(identifier: "/CLINICAL/QSYNC") { code } }') == (
+        1,
+        0,
+        0,
+    )
+    query = '{ project(identifier: "QSYNC") { samples(first: 100) { totalCount } } }'
+    assert await calls(open_door, query) == (2, 0, 0)
+
+
+@pytest.mark.parametrize("first", [5, 200])
+async def test_from_images_back_to_their_subjects(open_door: House, first: int) -> None:
+    query = """query ($first: Int!) { images(first: $first) { edges { node {
+        name dataset { name sample { code project { code } } } subject { code }
+    } } } }"""
+    # The page; the datasets of its images; their links; samples and subjects in one round trip.
+    assert await calls(open_door, query, first=first) == (1, 2, 1)
+
+
+@pytest.mark.parametrize("first", [1, 3])
+async def test_lists_below_a_list_travel_together(open_door: House, first: int) -> None:
+    query = """query ($first: Int!) { projects(first: $first) { edges { node {
+        code
+        samples(first: 5) { totalCount edges { node { code experiment { code } } } }
+        experiments(first: 5) { edges { node { code type { code } } } }
+        statistics { samples omicsDatasets subjects }
+    } } } }"""
+    assert await calls(open_door, query, first=first) == (2, 0, 0)
+
+
+async def test_types_are_read_once_and_remembered(open_door: House) -> None:
+    query = """{ project(identifier: "QSYNC") { samples(first: 200) { edges { node {
+        type { code description } properties { code label term { label } }
+    } } } } }"""
+    first, _, _ = await calls(open_door, query)  # type: ignore[misc]
+    assert first <= 5
+    assert await calls(open_door, query) == (2, 0, 0)
+
+
+async def test_an_audit_costs_the_same_for_any_project(open_door: House) -> None:
+    query = "query ($p: String!) { linkAudit(project: $p) { samples findings { kind } } }"
+    small = await calls(open_door, query, p="QRUP2")
+    large = await calls(open_door, query, p="QHCC0")
+    assert small[1:] == large[1:]  # type: ignore[index]
+    assert small[0] == large[0] == 2  # type: ignore[index]
