@@ -1,4 +1,4 @@
-"""The README's question over 200 samples of 7 images each, beside the pure backend calls it is made of.
+"""The README's question over 200 samples of 7 images each, beside the bare backend calls in it.
 
 Both run in one process over the embedded backends, in turns. The pure calls are those of the
 adapters with the very same arguments, down to frozen records: what remains between the two is

@@ -62,8 +62,11 @@ def translate(hql: str, filtered: bool) -> Statement:
     scope = Scope(omero_model(), filtered, itertools.count(1))
     level = _Level(scope, uses)
     query = parse(hql)
-    level.open(query)
-    columns, sql = level.outermost(query)
+    try:
+        level.open(query)
+        columns, sql = level.outermost(query)
+    except RecursionError as error:
+        raise StoreQueryError("Illegal query: nested too deeply") from error
     return Statement(sql, tuple(columns), query.shape, uses)
 
 

@@ -151,7 +151,7 @@ class OmeroStore:
             arguments["_offset"] = 0 if offset is None else max(offset, 0)
             try:
                 rows = connection.execute(statement.sql, arguments).fetchall()
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OverflowError, UnicodeError) as error:
                 raise StoreQueryError(f"Illegal query: {error}") from error
         return read_rows(statement, rows, session.member, groups)
 

@@ -201,8 +201,8 @@ def test_other_clients_queries_are_understood(desk: Desk) -> None:
         " ORDER BY i.id"
     )
     by_pair = (
-        "select distinct obj.id from ImageAnnotationLink ial join ial.child ann join ann.mapValue mv"  # noqa: E501
-        " join ial.parent obj where mv.name = :name and mv.value like :value"
+        "select distinct obj.id from ImageAnnotationLink ial join ial.child ann join ann.mapValue"
+        " mv join ial.parent obj where mv.name = :name and mv.value like :value"
     )
     assert sorted(desk.column(in_dataset, dataset=1)) == [1, 2, 3]
     assert desk.column(orphans) == [5, 6, 8]
@@ -308,6 +308,14 @@ def test_a_parameter_fits_the_side_it_is_compared_with(desk: Desk) -> None:
         desk.ask(by_unit, units=["fathom"])
 
 
+def test_what_is_too_deep_or_too_large_is_refused(desk: Desk) -> None:
+    chain = " or ".join("i.id = 1" for _ in range(20_000))
+    with pytest.raises(StoreQueryError, match="Illegal query"):
+        desk.ask(f"select i.id from Image i where {chain}")  # noqa: S608 - HQL
+    with pytest.raises(StoreQueryError, match="Illegal query"):
+        desk.ask("select i.id from Image i where i.id = :one", one=2**70)
+
+
 def test_text_is_never_taken_for_sql(desk: Desk) -> None:
     nasty = "x' or '1'='1"
     assert desk.ask("select i.id from Image i where i.name = :name", name=nasty) == []
@@ -340,14 +348,10 @@ def test_a_count_counts_the_rows(desk: Desk, chosen: list[int]) -> None:
 def test_keyset_pages_put_together_are_the_whole(desk: Desk, limit: int, descending: bool) -> None:
     direction, beyond = ("desc", "<") if descending else ("", ">")
     order = f"order by lower(i.name) {direction}, i.id {direction}"
-    whole = desk.ask(f"select lower(i.name), i.id from Image i {order}")  # noqa: S608 - HQL
+    everything = f"select lower(i.name), i.id from Image i {order}"  # noqa: S608 - HQL
+    whole = desk.ask(everything)
     pages: list[list[object]] = []
-    page = desk.store.projection(
-        desk.session,
-        f"select lower(i.name), i.id from Image i {order}",
-        {},
-        limit=limit,  # noqa: S608 - HQL
-    )
+    page = desk.store.projection(desk.session, everything, {}, limit=limit)
     while page:
         pages.extend(page)
         name, last = pages[-1]
