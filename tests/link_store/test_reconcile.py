@@ -245,6 +245,16 @@ def test_a_second_dataset_with_the_name_of_a_linked_one_is_ambiguous() -> None:
     assert finding.omero_ids == (101, 900)
 
 
+def test_a_free_pair_with_a_linked_name_sake_is_ambiguous() -> None:
+    renamed = tuple(
+        replace(fact, name="QAAA1NEW") if fact.omero_id == 102 else fact
+        for fact in SOUND.image_datasets
+    )
+    facts = extra_sample(replace(SOUND, image_datasets=renamed), NEW)
+    finding = one(extra_dataset(facts, OmeroDatasetFact(900, "QAAA1NEW", (1,))))
+    assert (finding.kind, finding.omero_ids) == (FindingKind.AMBIGUOUS_NAME, (102, 900))
+
+
 def test_one_dataset_in_two_projects_with_a_sample_of_its_name_each_is_ambiguous() -> None:
     facts = extra_sample(SOUND, NEW)
     facts = extra_sample(facts, OpenbisSampleFact("S-M", "QAAA1NEW", "P-2"))
