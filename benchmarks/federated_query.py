@@ -30,7 +30,7 @@ from backends.openbis.client import Search
 from backends.records import Kind
 from resolvers.catalog import samples_of_project
 
-PROJECT = "QSYNC"
+PROJECT = "QCLIN"
 TYPE = "Q_BIOLOGICAL_SAMPLE"
 SAMPLES = 200
 ROUNDS = 15

@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.house import README_QUERY, House
 
-ASK = {"project": "QSYNC", "first": 50, "type": "Q_BIOLOGICAL_SAMPLE"}
+ASK = {"project": "QCLIN", "first": 50, "type": "Q_BIOLOGICAL_SAMPLE"}
 FROM_IMAGES = """{ images(first: 3) { totalCount edges { node {
     name dataset { name sample { code } } } } } }"""
 
@@ -69,7 +69,7 @@ async def test_one_dead_root_does_not_take_the_other_along(house: House) -> None
 
 
 async def test_counts_without_a_source_are_unknown_and_never_smaller(house: House) -> None:
-    query = '{ project(identifier: "QSYNC") { statistics { samples imageDatasets images } } }'
+    query = '{ project(identifier: "QCLIN") { statistics { samples imageDatasets images } } }'
     before = await house.data(query)
     assert before["project"]["statistics"]["images"] == 2730
     await house.switch("omero", state="off")

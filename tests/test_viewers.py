@@ -13,12 +13,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 USERS = ("steward", "plant", "oncology", "genomics", "microscopy")
 SEES_SAMPLES = {
     "QRUP2": {"steward", "plant"},
-    "QSYNC": {"steward", "oncology", "genomics"},
+    "QCLIN": {"steward", "oncology", "genomics"},
     "QHCC0": {"steward", "oncology", "genomics"},
 }
 SEES_IMAGES = {
     "QRUP2": {"steward", "plant", "microscopy"},
-    "QSYNC": {"steward", "oncology", "microscopy"},
+    "QCLIN": {"steward", "oncology", "microscopy"},
     "QHCC0": {"steward", "oncology", "microscopy"},
 }
 
@@ -133,7 +133,7 @@ async def test_one_viewer_never_gets_what_was_remembered_of_another(open_door: H
 
 async def test_a_node_id_of_another_user_opens_nothing(open_door: House) -> None:
     steward = await open_door.login("steward")
-    query = """{ project(identifier: "QSYNC") { id imageProject { id } link { id }
+    query = """{ project(identifier: "QCLIN") { id imageProject { id } link { id }
         samples(first: 1, where: {type: {eq: "Q_BIOLOGICAL_SAMPLE"}}) { edges { node {
             id link { id } imageDataset { id images(first: 1) { edges { node { id } } } }
     } } } } }"""
@@ -162,7 +162,7 @@ async def test_a_viewer_with_one_session_sees_that_side_only(open_door: House) -
     opened = (await open_door.data(login))["login"]
     assert (opened["openbis"], opened["omero"]) == (True, False)
     answer = await open_door.ask(
-        README_QUERY, opened["token"], project="QSYNC", first=3, type="Q_BIOLOGICAL_SAMPLE"
+        README_QUERY, opened["token"], project="QCLIN", first=3, type="Q_BIOLOGICAL_SAMPLE"
     )
     samples = nodes(answer["data"]["project"]["samples"])
     assert [node["imaging"]["status"] for node in samples] == ["UNAVAILABLE"] * 3

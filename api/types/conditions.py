@@ -84,8 +84,8 @@ class NumberCondition:
 class QuantityInput:
     """Becomes a `Quantity`."""
 
-    value: float
-    unit: LengthUnit
+    value: float = strawberry.field(description="The number.")
+    unit: LengthUnit = strawberry.field(description="Its unit.")
 
     def to_quantity(self) -> Quantity:
         """Return the record."""

@@ -39,7 +39,7 @@ async def resolve_prefix(root: strawberry.Parent[TypeRef], info: Info) -> str | 
 
 async def resolve_properties(
     root: strawberry.Parent[TypeRef], info: Info
-) -> list[PropertyDefinition]:
+) -> list[PropertyDefinition] | None:
     """Return the declared properties."""
     declared = await masterdata.entity_type(info.context, root.kind, root.code)
     return declared.properties if declared else ()
@@ -56,7 +56,7 @@ class SampleType:
     generated_code_prefix: str | None = openbis(
         "What generated codes begin with.", "SampleType.generatedCodePrefix", resolve_prefix
     )
-    properties: list[PropertyDefinition] = openbis(
+    properties: list[PropertyDefinition] | None = openbis(
         "The properties that samples of this type may have.",
         "SampleType.propertyAssignments",
         resolve_properties,
@@ -71,7 +71,7 @@ class ExperimentType:
     description: str | None = openbis(
         "What the type is for.", "ExperimentType.description", resolve_description
     )
-    properties: list[PropertyDefinition] = openbis(
+    properties: list[PropertyDefinition] | None = openbis(
         "The properties that experiments of this type may have.",
         "ExperimentType.propertyAssignments",
         resolve_properties,
@@ -86,7 +86,7 @@ class OmicsDatasetType:
     description: str | None = openbis(
         "What the type is for.", "DataSetType.description", resolve_description
     )
-    properties: list[PropertyDefinition] = openbis(
+    properties: list[PropertyDefinition] | None = openbis(
         "The properties that datasets of this type may have.",
         "DataSetType.propertyAssignments",
         resolve_properties,
@@ -98,22 +98,22 @@ class TypeCatalog:
     """A namespace; its value is nothing."""
 
     @strawberry.field(description="All sample types, by code.")
-    async def sample_types(self, info: Info) -> list[SampleType]:
+    async def sample_types(self, info: Info) -> list[SampleType] | None:
         """Read once per viewer."""
         return await _refs(info, Kind.SAMPLE)
 
     @strawberry.field(description="All experiment types, by code.")
-    async def experiment_types(self, info: Info) -> list[ExperimentType]:
+    async def experiment_types(self, info: Info) -> list[ExperimentType] | None:
         """Read once per viewer."""
         return await _refs(info, Kind.EXPERIMENT)
 
     @strawberry.field(description="All types of omics dataset, by code.")
-    async def omics_dataset_types(self, info: Info) -> list[OmicsDatasetType]:
+    async def omics_dataset_types(self, info: Info) -> list[OmicsDatasetType] | None:
         """Read once per viewer."""
         return await _refs(info, Kind.OMICS_DATASET)
 
     @strawberry.field(description="The vocabularies that any property uses, by code.")
-    async def vocabularies(self, info: Info) -> list[Vocabulary]:
+    async def vocabularies(self, info: Info) -> list[Vocabulary] | None:
         """Read with the types."""
         return await masterdata.vocabularies(info.context)
 

@@ -17,11 +17,11 @@ from api.types.entity import (
     type_of,
 )
 from api.types.entity_type import ExperimentType
-from api.types.filters import SampleFilter, filter_of
+from api.types.filters import SampleWhere, filter_of
 from api.types.node import Node, global_id
 from api.types.person import Person
 from api.types.property import Property
-from api.types.sort import EntityOrder, sort_of
+from api.types.sort import EntityOrder, EntityOrderBy, sort_of
 from api.types.source import openbis
 from backends.fetch import Fetch
 from backends.records import ExperimentRecord, Kind
@@ -74,8 +74,8 @@ async def resolve_samples(
     after: After = None,
     last: Last = None,
     before: Before = None,
-    where: SampleFilter | None = None,
-    order_by: EntityOrder = EntityOrder.CODE,
+    where: SampleWhere = None,
+    order_by: EntityOrderBy = EntityOrder.CODE,
 ) -> Connection[Annotated[Sample, strawberry.lazy("api.types.sample")]] | None:
     """Search the experiment's samples."""
     filter_ = catalog.samples_of_experiment(root.perm_id, filter_of(where))

@@ -7,7 +7,7 @@ system that owns the objects, by the frozen predicate it turns itself into.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import strawberry
 
@@ -246,3 +246,12 @@ class ImageFilter:
             image_project=filter_of(self.image_project),
             **_nested(self),
         )
+
+
+_WHERE = strawberry.argument(description="Only what matches; everything if absent.")
+ProjectWhere: TypeAlias = Annotated[ProjectFilter | None, _WHERE]
+ExperimentWhere: TypeAlias = Annotated[ExperimentFilter | None, _WHERE]
+SampleWhere: TypeAlias = Annotated[SampleFilter | None, _WHERE]
+OmicsWhere: TypeAlias = Annotated[OmicsFilter | None, _WHERE]
+ContainerWhere: TypeAlias = Annotated[ContainerFilter | None, _WHERE]
+ImageWhere: TypeAlias = Annotated[ImageFilter | None, _WHERE]

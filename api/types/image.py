@@ -81,7 +81,7 @@ async def resolve_group(root: strawberry.Parent[ImageRecord], info: Info) -> Gro
 
 async def resolve_datasets(
     root: strawberry.Parent[ImageRecord], info: Info
-) -> list[Annotated[ImageDataset, strawberry.lazy("api.types.image_dataset")]]:
+) -> list[Annotated[ImageDataset, strawberry.lazy("api.types.image_dataset")]] | None:
     """Return all datasets the image is in."""
     return await info.context.loaders.image_datasets_of_images.load(root.omero_id)
 
@@ -188,8 +188,8 @@ class Image(Node):
     )
     owner: Experimenter | None = omero("Who owns it.", "Image.details.owner", resolve_owner)
     group: Group | None = omero("The group it is shared in.", "Image.details.group", resolve_group)
-    datasets: list[Annotated[ImageDataset, strawberry.lazy("api.types.image_dataset")]] = omero(
-        "All datasets it is in.", "Image.datasetLinks", resolve_datasets
+    datasets: list[Annotated[ImageDataset, strawberry.lazy("api.types.image_dataset")]] | None = (
+        omero("All datasets it is in.", "Image.datasetLinks", resolve_datasets)
     )
     dataset: Annotated[ImageDataset, strawberry.lazy("api.types.image_dataset")] | None = omero(
         "The dataset it belongs to: the linked one where it is in several.",

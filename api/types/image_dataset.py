@@ -10,16 +10,17 @@ import strawberry
 from api.selection import Info, selection
 from api.types.annotation import KeyValue, NamespaceArgument, Tag, in_namespace
 from api.types.connection import After, Before, Connection, First, Last, paginate
-from api.types.filters import ImageFilter, filter_of
+from api.types.filters import ImageWhere, filter_of
 from api.types.image import Image
 from api.types.node import Node, global_id
 from api.types.person import Experimenter, Group
 from api.types.scalars import BigInt
-from api.types.sort import ImageOrder, sort_of
+from api.types.sort import ImageOrder, ImageOrderBy, sort_of
 from api.types.source import links, omero
 from backends.fetch import Fetch
 from backends.records import ImageDatasetRecord, ImagingKind
 from resolvers import imaging, lookahead
+from resolvers.links import shown
 from resolvers.paging import Window
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ async def resolve_images(
     after: After = None,
     last: Last = None,
     before: Before = None,
-    where: ImageFilter | None = None,
-    order_by: ImageOrder = ImageOrder.ID,
+    where: ImageWhere = None,
+    order_by: ImageOrderBy = ImageOrder.ID,
 ) -> Connection[Image] | None:
     """Page the dataset's images."""
     return await paginate(
@@ -87,7 +88,7 @@ async def resolve_group(root: strawberry.Parent[ImageDatasetRecord], info: Info)
 
 async def resolve_image_projects(
     root: strawberry.Parent[ImageDatasetRecord], info: Info
-) -> list[Annotated[ImageProject, strawberry.lazy("api.types.image_project")]]:
+) -> list[Annotated[ImageProject, strawberry.lazy("api.types.image_project")]] | None:
     """Return the projects it is in."""
     return await info.context.loaders.image_projects_of_datasets.load(root.omero_id)
 
@@ -104,7 +105,8 @@ async def resolve_link(
     root: strawberry.Parent[ImageDatasetRecord], info: Info
 ) -> Annotated[SampleLink, strawberry.lazy("api.types.link")] | None:
     """Return the sample link."""
-    return await info.context.loaders.sample_links_of_omero.load(root.omero_id)
+    link = await info.context.loaders.sample_links_of_omero.load(root.omero_id)
+    return await shown(info.context, link)
 
 
 @strawberry.federation.type(
@@ -132,9 +134,9 @@ class ImageDataset(Node):
     group: Group | None = omero(
         "The group it is shared in.", "Dataset.details.group", resolve_group
     )
-    image_projects: list[Annotated[ImageProject, strawberry.lazy("api.types.image_project")]] = (
-        omero("The projects it is in.", "Dataset.projectLinks", resolve_image_projects)
-    )
+    image_projects: (
+        list[Annotated[ImageProject, strawberry.lazy("api.types.image_project")]] | None
+    ) = omero("The projects it is in.", "Dataset.projectLinks", resolve_image_projects)
     sample: Annotated[Sample, strawberry.lazy("api.types.sample")] | None = links(
         "The openBIS sample linked to it.", "sample_link.openbis_perm_id", resolve_sample
     )

@@ -10,17 +10,18 @@ import strawberry
 from api.selection import Info, selection
 from api.types.annotation import KeyValue, NamespaceArgument, Tag, in_namespace
 from api.types.connection import After, Before, Connection, First, Last, paginate
-from api.types.filters import ImageFilter, filter_of
+from api.types.filters import ImageWhere, filter_of
 from api.types.image import Image
 from api.types.image_dataset import ImageDataset
 from api.types.node import Node, global_id
 from api.types.person import Experimenter, Group
 from api.types.scalars import BigInt
-from api.types.sort import ContainerOrder, ImageOrder, sort_of
+from api.types.sort import ContainerOrder, ContainerOrderBy, ImageOrder, ImageOrderBy, sort_of
 from api.types.source import links, omero
 from backends.fetch import Fetch
 from backends.records import ImageProjectRecord, ImagingKind
 from resolvers import imaging, lookahead
+from resolvers.links import shown
 from resolvers.paging import Window
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ async def resolve_image_datasets(
     after: After = None,
     last: Last = None,
     before: Before = None,
-    order_by: ContainerOrder = ContainerOrder.NAME,
+    order_by: ContainerOrderBy = ContainerOrder.NAME,
 ) -> Connection[ImageDataset] | None:
     """Page the project's datasets."""
     return await paginate(
@@ -66,8 +67,8 @@ async def resolve_images(
     after: After = None,
     last: Last = None,
     before: Before = None,
-    where: ImageFilter | None = None,
-    order_by: ImageOrder = ImageOrder.ID,
+    where: ImageWhere = None,
+    order_by: ImageOrderBy = ImageOrder.ID,
 ) -> Connection[Image] | None:
     """Page the project's images over all its datasets."""
     filter_ = imaging.of_image_project(root.omero_id, filter_of(where))
@@ -117,7 +118,8 @@ async def resolve_link(
     root: strawberry.Parent[ImageProjectRecord], info: Info
 ) -> Annotated[ProjectLink, strawberry.lazy("api.types.link")] | None:
     """Return the project link."""
-    return await info.context.loaders.project_links_of_omero.load(root.omero_id)
+    link = await info.context.loaders.project_links_of_omero.load(root.omero_id)
+    return await shown(info.context, link)
 
 
 @strawberry.federation.type(

@@ -48,8 +48,8 @@ class LogoutPayload:
 class CredentialsInput:
     """Becomes an `Attempt`."""
 
-    username: str
-    password: str
+    username: str = strawberry.field(description="The user name.")
+    password: str = strawberry.field(description="The password.")
 
     def to_attempt(self) -> sessions.Attempt:
         """Return the attempt."""
@@ -72,8 +72,13 @@ class Mutation:
     async def login(
         self,
         info: Info,
-        username: str | None = None,
-        password: str | None = None,
+        username: Annotated[
+            str | None,
+            strawberry.argument(description="The user name, where both systems share it."),
+        ] = None,
+        password: Annotated[
+            str | None, strawberry.argument(description="The password that goes with `username`.")
+        ] = None,
         openbis: Own = None,
         omero: Own = None,
     ) -> LoginPayload:

@@ -32,7 +32,7 @@ class Node:
     @classmethod
     async def resolve_reference(cls, info: Info, id: strawberry.ID) -> Any:  # noqa: A002
         """Answer a federation gateway that holds an id."""
-        return await read_node(info.context, id, {})
+        return await read_node(info.context, id, {}, expected=cls.__name__)
 
     id: strawberry.ID = own("The opaque, stable id of this object on this server.")
 

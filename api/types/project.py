@@ -11,13 +11,13 @@ from api.selection import Info, selection
 from api.types.connection import After, Before, Connection, First, Last, paginate
 from api.types.design import Design
 from api.types.experiment import Experiment
-from api.types.filters import ExperimentFilter, SampleFilter, filter_of
+from api.types.filters import ExperimentWhere, SampleWhere, filter_of
 from api.types.image_project import ImageProject
 from api.types.link import ProjectLink
 from api.types.node import Node, global_id
 from api.types.person import Person
 from api.types.sample import Sample
-from api.types.sort import EntityOrder, sort_of
+from api.types.sort import EntityOrder, EntityOrderBy, sort_of
 from api.types.source import links, openbis, own
 from api.types.statistics import Statistics
 from backends.fetch import Fetch
@@ -51,8 +51,8 @@ async def resolve_experiments(
     after: After = None,
     last: Last = None,
     before: Before = None,
-    where: ExperimentFilter | None = None,
-    order_by: EntityOrder = EntityOrder.CODE,
+    where: ExperimentWhere = None,
+    order_by: EntityOrderBy = EntityOrder.CODE,
 ) -> Connection[Experiment] | None:
     """Search the project's experiments."""
     filter_ = catalog.experiments_of_project(root.perm_id, filter_of(where))
@@ -73,8 +73,8 @@ async def resolve_samples(
     after: After = None,
     last: Last = None,
     before: Before = None,
-    where: SampleFilter | None = None,
-    order_by: EntityOrder = EntityOrder.CODE,
+    where: SampleWhere = None,
+    order_by: EntityOrderBy = EntityOrder.CODE,
 ) -> Connection[Sample] | None:
     """Search the project's samples."""
     filter_ = catalog.samples_of_project(root.perm_id, filter_of(where))
@@ -95,8 +95,8 @@ async def resolve_subjects(
     after: After = None,
     last: Last = None,
     before: Before = None,
-    where: SampleFilter | None = None,
-    order_by: EntityOrder = EntityOrder.CODE,
+    where: SampleWhere = None,
+    order_by: EntityOrderBy = EntityOrder.CODE,
 ) -> Connection[Sample] | None:
     """Search the project's subjects."""
     filter_ = catalog.samples_of_project(
@@ -150,7 +150,7 @@ class Project(Node):
 
     id: strawberry.ID = global_id("Project", "perm_id")
     perm_id: str = openbis("The project's permanent id.", "Project.permId")
-    code: str = openbis("The project's code, such as QSYNC.", "Project.code")
+    code: str = openbis("The project's code, such as QCLIN.", "Project.code")
     identifier: str = openbis("Where the project stands: /SPACE/CODE.", "Project.identifier")
     description: str | None = openbis("What the project is about.", "Project.description")
     space: str | None = openbis("The code of its space.", "Project.space.code", resolve_space)

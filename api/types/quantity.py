@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -21,7 +21,10 @@ else:
     )
 
 
-def resolve_in(root: strawberry.Parent[QuantityRecord], unit: LengthUnit) -> Quantity:
+UnitArgument = Annotated[LengthUnit, strawberry.argument(description="The unit to convert to.")]
+
+
+def resolve_in(root: strawberry.Parent[QuantityRecord], unit: UnitArgument) -> Quantity:
     """Convert; PIXEL and REFERENCEFRAME convert to nothing but themselves."""
     return convert(root, unit.value)
 

@@ -17,12 +17,12 @@ from api.types.entities import read_node
 from api.types.entity_type import TypeCatalog
 from api.types.experiment import Experiment
 from api.types.filters import (
-    ContainerFilter,
-    ExperimentFilter,
-    ImageFilter,
-    OmicsFilter,
-    ProjectFilter,
-    SampleFilter,
+    ContainerWhere,
+    ExperimentWhere,
+    ImageWhere,
+    OmicsWhere,
+    ProjectWhere,
+    SampleWhere,
     filter_of,
 )
 from api.types.image import Image
@@ -34,7 +34,15 @@ from api.types.omics_dataset import OmicsDataset
 from api.types.project import Project
 from api.types.sample import Sample
 from api.types.scalars import BigInt
-from api.types.sort import ContainerOrder, EntityOrder, ImageOrder, sort_of
+from api.types.sort import (
+    ContainerOrder,
+    ContainerOrderBy,
+    EntityOrder,
+    EntityOrderBy,
+    ImageOrder,
+    ImageOrderBy,
+    sort_of,
+)
 from api.types.viewer import Backend, Viewer, read_backends
 from backends.fetch import Fetch
 from backends.filters import Sort
@@ -44,12 +52,19 @@ from resolvers import catalog, imaging, links, lookahead
 from resolvers.errors import BadInput
 from resolvers.paging import MAXIMUM_PAGE, Window
 
+AnyId = Annotated[
+    strawberry.ID, strawberry.argument(description="The global id of an object of any type.")
+]
+AnyIds = Annotated[
+    list[strawberry.ID],
+    strawberry.argument(description=f"Global ids of any types, {MAXIMUM_PAGE} at most."),
+]
 GlobalId = Annotated[
     strawberry.ID | None, strawberry.argument(description="The object's global id.")
 ]
 Identifier = Annotated[
     str | None,
-    strawberry.argument(description="Its identifier, such as /CLINICAL/QSYNC, or its permId."),
+    strawberry.argument(description="Its identifier, such as /CLINICAL/QCLIN, or its permId."),
 ]
 OmeroId = Annotated[BigInt | None, strawberry.argument(description="Its id in OMERO.")]
 ProjectIdentifier = Annotated[
@@ -62,12 +77,12 @@ class Query:
     """The root of all queries."""
 
     @strawberry.field(description="Any object by its global id.")
-    async def node(self, info: Info, id: strawberry.ID) -> Node | None:  # noqa: A002
+    async def node(self, info: Info, id: AnyId) -> Node | None:  # noqa: A002
         """Read one object."""
         return await read_node(info.context, id, selection(info))
 
     @strawberry.field(description="Several objects by their global ids; null where there is none.")
-    async def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
+    async def nodes(self, info: Info, ids: AnyIds) -> list[Node | None]:
         """Read several objects in batches."""
         if len(ids) > MAXIMUM_PAGE:
             raise BadInput(f"At most {MAXIMUM_PAGE} ids at once; these are {len(ids)}.")
@@ -113,8 +128,8 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-        where: ProjectFilter | None = None,
-        order_by: EntityOrder = EntityOrder.CODE,
+        where: ProjectWhere = None,
+        order_by: EntityOrderBy = EntityOrder.CODE,
     ) -> Connection[Project] | None:
         """Search projects."""
         window = Window(first, after, last, before)
@@ -142,8 +157,8 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-        where: ExperimentFilter | None = None,
-        order_by: EntityOrder = EntityOrder.CODE,
+        where: ExperimentWhere = None,
+        order_by: EntityOrderBy = EntityOrder.CODE,
     ) -> Connection[Experiment] | None:
         """Search experiments."""
         window = Window(first, after, last, before)
@@ -171,8 +186,8 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-        where: SampleFilter | None = None,
-        order_by: EntityOrder = EntityOrder.CODE,
+        where: SampleWhere = None,
+        order_by: EntityOrderBy = EntityOrder.CODE,
     ) -> Connection[Sample] | None:
         """Search samples."""
         window = Window(first, after, last, before)
@@ -202,8 +217,8 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-        where: OmicsFilter | None = None,
-        order_by: EntityOrder = EntityOrder.CODE,
+        where: OmicsWhere = None,
+        order_by: EntityOrderBy = EntityOrder.CODE,
     ) -> Connection[OmicsDataset] | None:
         """Search omics datasets."""
         window = Window(first, after, last, before)
@@ -231,8 +246,8 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-        where: ContainerFilter | None = None,
-        order_by: ContainerOrder = ContainerOrder.NAME,
+        where: ContainerWhere = None,
+        order_by: ContainerOrderBy = ContainerOrder.NAME,
     ) -> Connection[ImageProject] | None:
         """Search image projects."""
         return await paginate(
@@ -265,8 +280,8 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-        where: ContainerFilter | None = None,
-        order_by: ContainerOrder = ContainerOrder.NAME,
+        where: ContainerWhere = None,
+        order_by: ContainerOrderBy = ContainerOrder.NAME,
     ) -> Connection[ImageDataset] | None:
         """Search image datasets."""
         return await paginate(
@@ -299,8 +314,8 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-        where: ImageFilter | None = None,
-        order_by: ImageOrder = ImageOrder.ID,
+        where: ImageWhere = None,
+        order_by: ImageOrderBy = ImageOrder.ID,
     ) -> Connection[Image] | None:
         """Search images."""
         return await paginate(
@@ -321,8 +336,13 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-        kind: LinkKind | None = None,
-        states: list[LinkState] | None = None,
+        kind: Annotated[
+            LinkKind | None, strawberry.argument(description="Only links of this kind.")
+        ] = None,
+        states: Annotated[
+            list[LinkState] | None,
+            strawberry.argument(description="Only links in these states; the live ones if absent."),
+        ] = None,
     ) -> Connection[Link] | None:
         """List links; the live ones unless told otherwise."""
         found = await catalog.project_by_identifier(info.context, project, Fetch())

@@ -18,7 +18,7 @@ from api.types.entity import (
 )
 from api.types.entity_type import SampleType
 from api.types.experiment import Experiment
-from api.types.filters import ImageFilter, OmicsFilter, filter_of
+from api.types.filters import ImageWhere, OmicsWhere, filter_of
 from api.types.image import Image
 from api.types.image_dataset import ImageDataset
 from api.types.imaging import Imaging
@@ -27,7 +27,7 @@ from api.types.node import Node, global_id
 from api.types.omics_dataset import OmicsDataset
 from api.types.person import Person
 from api.types.property import Property
-from api.types.sort import ImageOrder, sort_of
+from api.types.sort import ImageOrder, ImageOrderBy, sort_of
 from api.types.source import links, openbis
 from backends.fetch import Fetch
 from backends.records import Kind, SampleRecord
@@ -121,7 +121,7 @@ async def resolve_subject(root: strawberry.Parent[SampleRecord], info: Info) -> 
 
 
 async def resolve_omics_datasets(
-    root: strawberry.Parent[SampleRecord], info: Info, where: OmicsFilter | None = None
+    root: strawberry.Parent[SampleRecord], info: Info, where: OmicsWhere = None
 ) -> list[OmicsDataset] | None:
     """Return the sample's own omics datasets."""
     fetch = lookahead.omics_fetch(selection(info))
@@ -154,8 +154,8 @@ async def resolve_images(
     after: After = None,
     last: Last = None,
     before: Before = None,
-    where: ImageFilter | None = None,
-    order_by: ImageOrder = ImageOrder.ID,
+    where: ImageWhere = None,
+    order_by: ImageOrderBy = ImageOrder.ID,
 ) -> Connection[Image] | None:
     """Cross the link and page the dataset's images."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Annotated, TypeAlias
 
 import strawberry
 
@@ -45,6 +46,12 @@ class ImageOrder(Enum):
     ACQUIRED_DESC = "-acquired"
     IMPORTED = "imported"
     IMPORTED_DESC = "-imported"
+
+
+_ORDER = strawberry.argument(description="In which order; the id decides between equals.")
+EntityOrderBy: TypeAlias = Annotated[EntityOrder, _ORDER]
+ImageOrderBy: TypeAlias = Annotated[ImageOrder, _ORDER]
+ContainerOrderBy: TypeAlias = Annotated[ContainerOrder, _ORDER]
 
 
 def sort_of(order: EntityOrder | ContainerOrder | ImageOrder) -> Sort:

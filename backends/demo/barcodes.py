@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import re
 
-PROJECT_CODE = re.compile(r"Q[A-X0-9]{4}")  # what a new project may be called
-# Projects older than that rule have a Y or Z in their code, and so have their samples.
-BARCODE = re.compile(r"Q[A-Z0-9]{4}[0-9]{3}[A-X][A-X0-9]")
-_STEM = re.compile(r"Q[A-Z0-9]{4}")
+PROJECT_CODE = re.compile(r"Q[A-X0-9]{4}")
+BARCODE = re.compile(r"Q[A-X0-9]{4}[0-9]{3}[A-X][A-X0-9]")
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWX"
 ALPHABET = "0123456789" + LETTERS
 LAST_COUNTER = 999
@@ -35,8 +33,8 @@ def check_character(stem: str) -> str:
 def barcode(project: str, number: int) -> str:
     """Return the `number`-th barcode of a project, counting from 1: 001A … 999A, 001B … 999X."""
     letter, counter = divmod(number - 1, LAST_COUNTER)
-    if not _STEM.fullmatch(project):
-        raise ValueError("a project code is Q and four upper-case letters or digits")
+    if not PROJECT_CODE.fullmatch(project):
+        raise ValueError("a project code is Q and four letters from A to X or digits")
     if not 0 <= letter < len(LETTERS):
         raise ValueError("a project has 23,976 barcodes, and they are used up")
     stem = f"{project}{counter + 1:03d}{LETTERS[letter]}"

@@ -10,17 +10,14 @@ Codes and names do not depend on the seed. OMERO ids are to be looked up by them
 | link whose OMERO dataset was deleted              | `LEAF_WITH_DELETED_DATASET` (QRUP2)          |
 | OMERO dataset named by a sample, but not linked   | `FOLLOW_UP_NOT_LINKED` (QHCC0 patient)       |
 | image without pixels: its import broke off        | `IMAGE_WITHOUT_PIXELS` (QRUP2)               |
-| image without acquisition date (pseudonymised CT) | `CT_WITHOUT_DATE_PATIENT` (QSYNC)            |
+| image without acquisition date (pseudonymised CT) | `CT_WITHOUT_DATE_PATIENT` (QCLIN)            |
 | image in two datasets                             | `PATIENT_WITH_SHARED_IMAGE` (QHCC0): its     |
 |                                                   | biopsy's CT is in its baseline dataset, too  |
-| project code with a letter beyond X, which today's| `PROJECT_BEYOND_THE_ALPHABET`                |
-| rule for new codes excludes                       |                                              |
 | OMERO ids in openBIS, in the historic spellings   | QHCC0, see `backends.demo.studies.hcc`       |
 """
 
 from __future__ import annotations
 
-PROJECT_BEYOND_THE_ALPHABET = "QSYNC"
 LEAVES_WITHOUT_IMAGES = ("QRUP2012A0", "QRUP2024AN")
 LEAF_WITH_DELETED_DATASET = "QRUP2019AM"
 DATASET_WITH_DUPLICATE_NAME = "QRUP2005AH"

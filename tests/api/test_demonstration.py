@@ -82,7 +82,7 @@ async def test_the_saved_queries_answer_in_full(house: House) -> None:
         assert "mCherry" in [channel["name"] for channel in edge["node"]["channels"]]
     (edge,) = answers["backwards"]["images"]["edges"]
     (patient,) = edge["node"]["dataset"]["sample"]["ancestors"]
-    assert patient["code"].startswith("QSYNCENTITY-")
+    assert patient["code"].startswith("QCLINENTITY-")
     assert answers["design"]["project"]["code"] == "QHCC0"
 
 
@@ -94,10 +94,10 @@ async def test_each_user_sees_what_the_welcome_says(house: House) -> None:
         answer = await house.ask(query, answer["data"]["login"]["token"])
         assert "errors" not in answer
         codes = {edge["node"]["code"] for edge in answer["data"]["projects"]["edges"]}
-        seen[user] = (codes & {"QRUP2", "QSYNC", "QHCC0"}, answer["data"]["images"]["totalCount"])
-    assert seen["steward"][0] == {"QRUP2", "QSYNC", "QHCC0"}
+        seen[user] = (codes & {"QRUP2", "QCLIN", "QHCC0"}, answer["data"]["images"]["totalCount"])
+    assert seen["steward"][0] == {"QRUP2", "QCLIN", "QHCC0"}
     assert seen["plant"][0] == {"QRUP2"}
-    assert seen["oncology"][0] == {"QSYNC", "QHCC0"}
+    assert seen["oncology"][0] == {"QCLIN", "QHCC0"}
     assert seen["steward"][1] == seen["plant"][1] + seen["oncology"][1]
     assert set(USERS) == {"steward", "plant", "oncology", "genomics", "microscopy"}
 

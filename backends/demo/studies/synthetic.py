@@ -1,4 +1,4 @@
-"""QSYNC, the synthetic clinical study: 130 patients, one CT, histology and genomes each.
+"""QCLIN, the synthetic clinical study: 130 patients, one CT, histology and genomes each.
 
 The proportions are those of the published proof of concept: three samples a patient (abdomen,
 healthy and tumour liver), one CT of the abdomen, ten H&E tiles and one paired-end genome of each
@@ -22,7 +22,7 @@ from backends.demo.microscopy import SLIDE_SCANNER, Acquisition, Channel, bright
 from backends.demo.registration import Registration
 from backends.demo.world import Sample, World
 
-PROJECT = "QSYNC"
+PROJECT = "QCLIN"
 PATIENTS = 130
 TILES = 10
 REMBI = "omnibis/rembi/"

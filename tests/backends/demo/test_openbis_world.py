@@ -35,8 +35,8 @@ def of_project(code: str) -> dict[str, Any]:
     ("user", "projects"),
     [
         ("plant", {"QRUP2"}),
-        ("oncology", {"QSYNC", "QHCC0"}),
-        ("genomics", {"QSYNC", "QHCC0"}),
+        ("oncology", {"QCLIN", "QHCC0"}),
+        ("genomics", {"QCLIN", "QHCC0"}),
     ],
 )
 async def test_persons_find_the_projects_and_samples_of_their_spaces(
@@ -87,7 +87,7 @@ async def test_a_rich_page_says_the_same_in_every_mode(world: World, mode: Mode)
             parents=FETCH["Samples"](type=FETCH["SampleTypes"](), properties=PROPERTIES),
             dataSets=FETCH["DataSets"](type=FETCH["DataSetTypes"](), sample=FETCH["Samples"]()),
         )
-        answers.append(resolved(await client.search("Samples", of_project("QSYNC"), fetch)))
+        answers.append(resolved(await client.search("Samples", of_project("QCLIN"), fetch)))
     assert answers[0] == answers[1]
     assert len(answers[0]["objects"]) == 100
 

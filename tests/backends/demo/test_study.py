@@ -95,28 +95,28 @@ def test_a_world_is_built_quickly() -> None:
 
 
 def test_synthetic_study_has_the_published_proportions(world: World) -> None:
-    kinds = Counter(sample.type for sample in samples_of(world, "QSYNC"))
+    kinds = Counter(sample.type for sample in samples_of(world, "QCLIN"))
     assert kinds["Q_BIOLOGICAL_ENTITY"] == 130
     assert kinds["Q_BIOLOGICAL_SAMPLE"] == 390
     assert kinds["Q_TEST_SAMPLE"] == kinds["Q_NGS_SINGLE_SAMPLE_RUN"] == 260
-    genomes = [each for each in data_of(world, "QSYNC") if each.type == "Q_NGS_RAW_DATA"]
+    genomes = [each for each in data_of(world, "QCLIN") if each.type == "Q_NGS_RAW_DATA"]
     assert len(genomes) == 260
     assert {each.properties["Q_SEQUENCING_TYPE"] for each in genomes} == {"WHOLE_GENOME"}
-    images = images_of(world, "QSYNC")
+    images = images_of(world, "QCLIN")
     assert len(images) == 390
     assert sum(len(ids) for ids in images.values()) == 2730
     assert Counter(len(ids) for ids in images.values()) == {1: 130, 10: 260}
 
 
 def test_every_patient_has_one_ct_and_twenty_tiles_and_two_genomes(world: World) -> None:
-    samples = {each.perm_id: each for each in samples_of(world, "QSYNC")}
-    images = images_of(world, "QSYNC")
+    samples = {each.perm_id: each for each in samples_of(world, "QCLIN")}
+    images = images_of(world, "QCLIN")
     tally: dict[str, Counter[str]] = defaultdict(Counter)
     for sample in samples.values():
         if sample.type == "Q_BIOLOGICAL_SAMPLE":
             kind = sample.properties["Q_TISSUE_DETAILED"]
             tally[sample.parents[0]][kind] += len(images[sample.code])
-    for data in data_of(world, "QSYNC"):
+    for data in data_of(world, "QCLIN"):
         run = samples[data.sample or ""]
         tissue = samples[samples[run.parents[0]].parents[0]]
         assert samples[run.parents[0]].properties["Q_SAMPLE_TYPE"] == "DNA"
@@ -129,7 +129,7 @@ def test_every_patient_has_one_ct_and_twenty_tiles_and_two_genomes(world: World)
 
 
 def test_tumours_are_described_and_healthy_tissue_is_not(world: World) -> None:
-    for sample in samples_of(world, "QSYNC"):
+    for sample in samples_of(world, "QCLIN"):
         tumour = sample.properties.get("Q_TISSUE_DETAILED") == "tumour liver"
         for code in ("Q_TUMOR_STAGE", "Q_TUMOR_TYPE", "Q_IS_METASTASIS"):
             assert (code in sample.properties) == tumour
@@ -164,7 +164,7 @@ def test_rup2_is_a_full_factorial_design(world: World) -> None:
 
 
 def test_codes_follow_the_rules_of_qbic(world: World) -> None:
-    for project in ("QRUP2", "QSYNC", "QHCC0"):
+    for project in ("QRUP2", "QCLIN", "QHCC0"):
         for sample in samples_of(world, project):
             if sample.type == "Q_BIOLOGICAL_ENTITY":
                 assert re.fullmatch(rf"{project}ENTITY-[1-9][0-9]*", sample.code)
@@ -183,7 +183,7 @@ def test_perm_ids_are_shaped_as_openbis_shapes_them_and_unique(world: World) -> 
     assert len({each.rsplit("-", 1)[1] for each in ids}) == len(ids)
 
 
-@pytest.mark.parametrize("project", ["QRUP2", "QSYNC", "QHCC0"])
+@pytest.mark.parametrize("project", ["QRUP2", "QCLIN", "QHCC0"])
 def test_designs_point_to_samples_of_the_project(world: World, project: str) -> None:
     info = next(each for each in world.openbis.experiments if each.code == f"{project}_INFO")
     assert info.type == "Q_PROJECT_DETAILS"
@@ -196,14 +196,14 @@ def test_designs_point_to_samples_of_the_project(world: World, project: str) -> 
 
 
 def test_the_age_in_the_design_is_the_age_of_the_patient(world: World) -> None:
-    info = next(each for each in world.openbis.experiments if each.code == "QSYNC_INFO")
+    info = next(each for each in world.openbis.experiments if each.code == "QCLIN_INFO")
     written = {
         each.attrib["entity_id"]: each.attrib["value"]
         for each in fromstring(info.properties["Q_EXPERIMENTAL_SETUP"]).iter("qproperty")
     }
     patients = {
         each.code: each.properties["Q_AGE_AT_DIAGNOSIS"]
-        for each in samples_of(world, "QSYNC")
+        for each in samples_of(world, "QCLIN")
         if each.type == "Q_BIOLOGICAL_ENTITY"
     }
     assert written == patients
@@ -434,7 +434,7 @@ def test_every_project_is_linked_to_its_namesake(world: World) -> None:
     codes = {each.perm_id: each.code for each in world.openbis.projects}
     names = {row["id"]: row["name"] for row in rows(world, "Project")}
     linked = {codes[each.perm_id]: names[each.omero_id] for each in world.project_links}
-    assert linked == {"QRUP2": "QRUP2", "QSYNC": "QSYNC", "QHCC0": "QHCC0"}
+    assert linked == {"QRUP2": "QRUP2", "QCLIN": "QCLIN", "QHCC0": "QHCC0"}
 
 
 def test_links_are_one_to_one_and_within_their_project(world: World) -> None:

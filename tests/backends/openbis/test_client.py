@@ -119,7 +119,7 @@ async def test_several_questions_make_one_round_trip(openbis: Any, content: Open
     assert len(samples.items) == 10
     assert samples.has_more
     assert samples.total == 402
-    assert [each.code for each in projects.items] == ["DEFAULT", "QHCC0", "QRUP2", "QSYNC"]
+    assert [each.code for each in projects.items] == ["DEFAULT", "QHCC0", "QRUP2", "QCLIN"]
     assert list(got) == [asked]
     assert nothing == {}
     assert data_sets == len(content.data_sets)
@@ -213,10 +213,10 @@ async def test_each_person_sees_their_own_spaces(openbis: Any) -> None:
         (projects,) = await openbis.ask(await openbis.login(user), operation)
         seen[user] = {project.code for project in projects.items} - {"DEFAULT"}
     assert seen == {
-        "steward": {"QRUP2", "QSYNC", "QHCC0"},
+        "steward": {"QRUP2", "QCLIN", "QHCC0"},
         "plant": {"QRUP2"},
-        "oncology": {"QSYNC", "QHCC0"},
-        "genomics": {"QSYNC", "QHCC0"},
+        "oncology": {"QCLIN", "QHCC0"},
+        "genomics": {"QCLIN", "QHCC0"},
     }
 
 

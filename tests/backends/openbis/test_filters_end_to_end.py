@@ -212,7 +212,7 @@ def seldom(strategy: Any, otherwise: Any) -> Any:
 
 PROJECTS = st.builds(
     ProjectFilter,
-    code=optional(strings("QSYNC", "qhcc0", "QRUP2")),
+    code=optional(strings("QCLIN", "qhcc0", "QRUP2")),
     space=optional(strings("CLINICAL", "HEPATOLOGY")),
 )
 PROJECT_FILTERS = nested(PROJECTS, PROJECTS)
@@ -223,7 +223,7 @@ EXPERIMENTS = st.builds(
 )
 PLAIN_SAMPLES = st.builds(
     SampleFilter,
-    code=optional(strings("QSYNC002AG", "qhcc0entity-1", "QRUP2001A5")),
+    code=optional(strings("QCLIN002AE", "qhcc0entity-1", "QRUP2001A5")),
     type=optional(strings("Q_BIOLOGICAL_SAMPLE", "Q_TEST_SAMPLE", "q_biological_entity")),
     properties=seldom(st.lists(PROPERTIES, min_size=1, max_size=2).map(tuple), ()),
     project=optional(PROJECT_FILTERS),
