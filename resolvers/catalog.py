@@ -76,7 +76,7 @@ async def get(context: RequestContext, kind: Kind, id_: str, fetch: Fetch) -> An
 async def project_by_identifier(
     context: RequestContext, identifier: str, fetch: Fetch
 ) -> ProjectRecord:
-    """Return a project by `/SPACE/CODE`, or by a code alone when only one project has it.
+    """Return a project by `/SPACE/CODE`, by permId, or by a code that only one project has.
 
     Raises:
         NotFound: no project, or several, that the viewer may see.
@@ -86,7 +86,12 @@ async def project_by_identifier(
     page = await search(
         context,
         Kind.PROJECT,
-        ProjectFilter(code=StringMatch(eq=identifier.upper())),
+        ProjectFilter(
+            any_of=(
+                ProjectFilter(code=StringMatch(eq=identifier.upper())),
+                ProjectFilter(perm_id=StringMatch(eq=identifier)),
+            )
+        ),
         PageRequest(2, CODE_ORDER),
         fetch,
     )
@@ -219,4 +224,10 @@ async def omics_datasets_of_sample(
     """Return those of a sample's own omics datasets that match, by code."""
     within = OmicsFilter(sample=SampleFilter(perm_id=StringMatch(eq=perm_id)), all_of=(filter_,))
     page = PageRequest(MAXIMUM_PAGE, CODE_ORDER)
-    return (await search(context, Kind.OMICS_DATASET, within, page, fetch)).items
+    found: list[OmicsDatasetRecord] = []
+    while True:
+        rows = await search(context, Kind.OMICS_DATASET, within, page, fetch)
+        found.extend(rows.items)
+        if not rows.has_more:
+            return tuple(found)
+        page = replace(page, key=rows.keys[-1])

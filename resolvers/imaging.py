@@ -13,13 +13,11 @@ from enum import StrEnum
 from typing import Any, TypeVar, cast
 
 from backends.errors import (
+    AccessDenied,
     AuthenticationFailed,
     BackendError,
     NotFound,
-    SessionExpired,
     Source,
-    TimedOut,
-    Unavailable,
 )
 from backends.fetch import NOTHING_MORE, Fetch
 from backends.filters import ContainerFilter, ImageFilter, Page, PageRequest, Sort
@@ -62,9 +60,6 @@ class Imaging:
     link: SampleLinkRecord | None = None
 
 
-_DEGRADING = (Unavailable, TimedOut, SessionExpired, AuthenticationFailed)
-
-
 async def imaging_of_sample(
     context: RequestContext, perm_id: str, fetch: Fetch, path: Sequence[str | int]
 ) -> Imaging:
@@ -78,14 +73,15 @@ async def imaging_of_sample(
     """
     try:
         link = await context.loaders.sample_links.load(perm_id)
-        if link is None or link.state is LinkState.RESERVED:
-            return Imaging(ImagingStatus.NOT_LINKED, None, link)
-        if link.state is LinkState.BROKEN:
-            return Imaging(ImagingStatus.GONE, None, link)
+        if link is None or link.state is not LinkState.ACTIVE:
+            gone = link is not None and link.state is LinkState.BROKEN
+            return Imaging(ImagingStatus.GONE if gone else ImagingStatus.NOT_LINKED, None, link)
         dataset = await context.loaders.image_datasets.load(Member(link.omero_id, fetch))
         if dataset is None:
             return Imaging(await _why_missing(context), None, link)
-    except _DEGRADING as error:
+    except AccessDenied:
+        return Imaging(ImagingStatus.NOT_PERMITTED)
+    except BackendError as error:
         context.degrade(error, path)
         return Imaging(ImagingStatus.UNAVAILABLE)
     except NotSignedIn as error:
@@ -136,7 +132,7 @@ async def sample_of_image_dataset(
 ) -> SampleRecord | None:
     """Return the sample linked to an image dataset, if the viewer sees it in openBIS."""
     link = await context.loaders.sample_links_of_omero.load(omero_id)
-    if link is None:
+    if link is None or link.state is not LinkState.ACTIVE:
         return None
     return cast(
         "SampleRecord | None",
@@ -149,7 +145,7 @@ async def project_of_image_project(
 ) -> ProjectRecord | None:
     """Return the openBIS project linked to an image project, if the viewer sees it."""
     link = await context.loaders.project_links_of_omero.load(omero_id)
-    if link is None:
+    if link is None or link.state is not LinkState.ACTIVE:
         return None
     return cast(
         "ProjectRecord | None",

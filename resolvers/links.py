@@ -31,6 +31,7 @@ from link_store.reconcile import reconcile
 from link_store.records import LinkKind, LinkRecord, LinkRef, LinkState
 from resolvers import catalog, imaging
 from resolvers.context import RequestContext
+from resolvers.errors import BadInput
 from resolvers.paging import MAXIMUM_PAGE
 
 T = TypeVar("T")
@@ -57,12 +58,21 @@ async def get(context: RequestContext, ref: LinkRef) -> LinkRecord:
     """
     store = context.services.links
     found = await _asked(context, "linksByIds", store.links_by_ids([ref]))
-    link = found.get(ref)
-    if link is not None:
-        kind = Kind.PROJECT if ref.kind is LinkKind.PROJECT else Kind.SAMPLE
-        if await catalog.find(context, kind, link.openbis_perm_id, Fetch()) is not None:
-            return link
-    raise NotFound(Source.LINK_STORE, "There is no such link, or you may not see its openBIS end.")
+    link = await shown(context, found.get(ref))
+    if link is None:
+        raise NotFound(
+            Source.LINK_STORE, "There is no such link, or you may not see its openBIS end."
+        )
+    return link
+
+
+async def shown(context: RequestContext, link: LinkRecord | None) -> LinkRecord | None:
+    """Return a link that was found from its OMERO end, if the viewer sees its openBIS end."""
+    if link is None:
+        return None
+    kind = Kind.PROJECT if link.ref.kind is LinkKind.PROJECT else Kind.SAMPLE
+    end = await catalog.find(context, kind, link.openbis_perm_id, Fetch())
+    return None if end is None else link
 
 
 async def search(
@@ -76,6 +86,8 @@ async def search(
     key = None
     if page.key is not None:
         name, number = page.key
+        if name not in set(LinkKind):
+            raise BadInput("This is not a cursor of this server; use one from `edges`.")
         key = LinkRef(LinkKind(str(name)), int(number or 0))
     found = await _asked(
         context,

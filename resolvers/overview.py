@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from backends.errors import BackendError
+from backends.errors import AuthenticationFailed, BackendError, Source
 from backends.fetch import Fetch
 from backends.filters import (
     ExperimentFilter,
@@ -33,6 +33,7 @@ from backends.records import Kind, PropertyRecord
 from link_store.records import LinkState
 from resolvers import catalog, imaging
 from resolvers.context import RequestContext
+from resolvers.errors import NotSignedIn
 from resolvers.paging import MAXIMUM_PAGE
 
 DESIGN_TYPES = ("Q_PROJECT_DETAILS", "Q_EXPERIMENTAL_DESIGN")
@@ -135,7 +136,9 @@ async def _beyond_link(
         return await count(link.omero_id)
     except BackendError as error:
         context.degrade(error, path)
-        return None
+    except NotSignedIn as error:
+        context.degrade(AuthenticationFailed(Source.OMERO, error.message), path)
+    return None
 
 
 async def design(context: RequestContext, perm_id: str) -> Design | UnreadableDesign | None:

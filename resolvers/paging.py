@@ -170,9 +170,14 @@ def decode_cursor(cursor: str, scope: str, sort: Sort) -> Key:
     if found != head:
         raise BadInput("This cursor belongs to another list or order; start again without it.")
     kinds = _KEYS.get((sort.field, type(unique)), ())
-    if isinstance(value, bool) or type(value) not in kinds:
+    if type(value) not in kinds or not all(map(_fits, (value, unique))):
         raise BadInput("This is not a cursor of this server; use one from `pageInfo` or `edges`.")
     return (value, unique)
+
+
+def _fits(value: Any) -> bool:
+    """Whether a database can compare with it: a whole number has at most 64 bits."""
+    return not isinstance(value, int) or -(2**63) <= value < 2**63
 
 
 def _decode(text: str) -> bytes:
