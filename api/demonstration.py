@@ -27,7 +27,7 @@ from backends.demo.accounts import DEMO_PASSWORD
 from backends.demo.faults import Faults
 from backends.demo.omero_store import OmeroStore
 from backends.demo.omero_transport import StoreTransport
-from backends.demo.openbis_server import create_openbis_server
+from backends.demo.openbis.server import create_openbis_server
 from backends.demo.sheet import load_sheet
 from backends.demo.study import build_world
 from backends.demo.world import World

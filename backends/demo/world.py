@@ -1,6 +1,6 @@
 """What an embedded installation contains, before either embedded server has loaded it.
 
-`study.py` and `sheet.py` fill a `World`; `openbis_server.py` serves its openBIS side,
+`study.py` and `sheet.py` fill a `World`; `openbis/server.py` serves its openBIS side,
 `omero_store.py` its OMERO side, and the link store is seeded from its links. openBIS content is
 typed here; OMERO content is rows of the real OMERO model, because the store derives its tables
 from that model.

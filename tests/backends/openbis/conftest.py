@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from backends.demo.faults import Faults
-from backends.demo.openbis_server import create_openbis_server
+from backends.demo.openbis.server import create_openbis_server
 from backends.demo.study import build_world
 from backends.demo.world import OpenbisContent
 from backends.errors import Source

@@ -119,7 +119,7 @@ async def test_several_questions_make_one_round_trip(openbis: Any, content: Open
     assert len(samples.items) == 10
     assert samples.has_more
     assert samples.total == 402
-    assert [each.code for each in projects.items] == ["DEFAULT", "QHCC0", "QRUP2", "QCLIN"]
+    assert [each.code for each in projects.items] == ["DEFAULT", "QCLIN", "QHCC0", "QRUP2"]
     assert list(got) == [asked]
     assert nothing == {}
     assert data_sets == len(content.data_sets)

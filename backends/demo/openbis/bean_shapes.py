@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from backends.demo.openbis_kinds import NAMES, Kind
+from backends.demo.openbis.kinds import NAMES, Kind
 
 
 def _shape(bean_type: str, keys: str, **constants: Any) -> dict[str, Any]:

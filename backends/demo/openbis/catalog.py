@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from backends.demo.openbis_kinds import TYPED_BY, Kind
+from backends.demo.openbis.kinds import TYPED_BY, Kind
 from backends.demo.world import (
     DataSet,
     EntityType,

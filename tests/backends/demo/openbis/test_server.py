@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from backends.demo.faults import Faults
-from backends.demo.openbis_server import PATH, create_openbis_server
-from tests.backends.demo.openbis_installation import FETCH, Client, by, content, samples
+from backends.demo.openbis.server import PATH, create_openbis_server
+from tests.backends.demo.openbis.installation import FETCH, Client, by, content, samples
 
 
 @pytest.fixture

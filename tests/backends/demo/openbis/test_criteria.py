@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from backends.demo.openbis_server import create_openbis_server
-from tests.backends.demo.openbis_installation import (
+from backends.demo.openbis.server import create_openbis_server
+from tests.backends.demo.openbis.installation import (
     DAY,
     T0,
     Client,

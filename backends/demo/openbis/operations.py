@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from backends.demo.openbis_beans import Translation
-from backends.demo.openbis_catalog import Catalog
-from backends.demo.openbis_criteria import Search
-from backends.demo.openbis_errors import UserFailure, invalid_parameters
-from backends.demo.openbis_ids import key_of_id, name_of_id
-from backends.demo.openbis_kinds import NAMES, Kind
-from backends.demo.openbis_options import Options, parse_options
-from backends.demo.openbis_references import Bean
-from backends.demo.openbis_rights import Rights
+from backends.demo.openbis.beans import Translation
+from backends.demo.openbis.catalog import Catalog
+from backends.demo.openbis.criteria import Search
+from backends.demo.openbis.errors import UserFailure, invalid_parameters
+from backends.demo.openbis.ids import key_of_id, name_of_id
+from backends.demo.openbis.kinds import NAMES, Kind
+from backends.demo.openbis.options import Options, parse_options
+from backends.demo.openbis.references import Bean
+from backends.demo.openbis.rights import Rights
 
 _OPERATIONS = {
     naming.operation_type(verb): (verb, kind)

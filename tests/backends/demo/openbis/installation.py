@@ -9,7 +9,7 @@ import httpx
 import orjson
 from starlette.applications import Starlette
 
-from backends.demo.openbis_server import PATH
+from backends.demo.openbis.server import PATH
 from backends.demo.world import (
     DataSet,
     EntityType,

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from backends.demo.openbis_errors import invalid_parameters
-from backends.demo.openbis_references import Bean
+from backends.demo.openbis.errors import invalid_parameters
+from backends.demo.openbis.references import Bean
 
 Row = TypeVar("Row")
 

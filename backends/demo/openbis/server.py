@@ -2,7 +2,7 @@
 
 `create_openbis_server` serves the real wire protocol in process or on a port: the openBIS adapter
 and pybis talk to it as to any server. This module holds transport, envelope, request log and
-faults; methods are in `openbis_api.py`. It starts from an `OpenbisContent` and keeps no files.
+faults; methods are in `api.py`. It starts from an `OpenbisContent` and keeps no files.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from backends.demo.faults import Faults
-from backends.demo.openbis_api import Api
-from backends.demo.openbis_catalog import Catalog
-from backends.demo.openbis_errors import (
+from backends.demo.openbis.api import Api
+from backends.demo.openbis.catalog import Catalog
+from backends.demo.openbis.errors import (
     ProtocolFailure,
     ServerFailure,
     invalid_request,
     unparsable,
 )
-from backends.demo.openbis_references import Mode, write
-from backends.demo.openbis_sessions import Clock, Sessions
+from backends.demo.openbis.references import Mode, write
+from backends.demo.openbis.sessions import Clock, Sessions
 from backends.demo.world import OpenbisContent
 
 PATH = "/openbis/openbis/rmi-application-server-v3.json"
@@ -56,7 +56,7 @@ def create_openbis_server(
     Args:
         content: what the installation holds; its rows are served, not copied.
         faults: how it misbehaves; a host that is off raises `ConnectionError` before any answer.
-        references: how repeated objects are written, see `openbis_references.py`.
+        references: how repeated objects are written, see `references.py`.
         project_samples: whether samples may belong to a project directly.
         clock: seconds since the epoch, for sessions.
 

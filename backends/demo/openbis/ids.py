@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from backends.demo.openbis_catalog import Catalog
-from backends.demo.openbis_errors import UserFailure, invalid_parameters
-from backends.demo.openbis_kinds import TYPED_BY, Kind
+from backends.demo.openbis.catalog import Catalog
+from backends.demo.openbis.errors import UserFailure, invalid_parameters
+from backends.demo.openbis.kinds import TYPED_BY, Kind
 
 _PERM_IDS = {
     Kind.SPACE: "as.dto.space.id.SpacePermId",

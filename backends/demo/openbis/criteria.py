@@ -5,7 +5,7 @@ test the rows that are left. Two habits of openBIS' own planner are kept, becaus
 not rely on better: `negated` turns around only what stands directly in a group of samples or data
 sets, never its parent, child or nested groups (those keep their own sign); and several parent
 criteria in one group ask for one parent that meets them all, one without any match being skipped.
-What a single criterion tests is in `openbis_attributes.py`.
+What a single criterion tests is in `attributes.py`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from backends.demo.openbis_attributes import Attributes
-from backends.demo.openbis_catalog import Catalog
-from backends.demo.openbis_data_criteria import Unsupported, has_wildcards
-from backends.demo.openbis_errors import ServerFailure, invalid_parameters
-from backends.demo.openbis_ids import key_of_id
-from backends.demo.openbis_kinds import NAMES, TYPE_OF, TYPED_BY, Kind
-from backends.demo.openbis_rights import Rights
-from backends.demo.openbis_values import exact_string, short_name
+from backends.demo.openbis.attributes import Attributes
+from backends.demo.openbis.catalog import Catalog
+from backends.demo.openbis.data_criteria import Unsupported, has_wildcards
+from backends.demo.openbis.errors import ServerFailure, invalid_parameters
+from backends.demo.openbis.ids import key_of_id
+from backends.demo.openbis.kinds import NAMES, TYPE_OF, TYPED_BY, Kind
+from backends.demo.openbis.rights import Rights
+from backends.demo.openbis.values import exact_string, short_name
 
 Criterion = dict[str, Any]
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.demo.openbis_references import Bean, Mode, write
-from backends.demo.openbis_server import create_openbis_server
-from tests.backends.demo.openbis_installation import (
+from backends.demo.openbis.references import Bean, Mode, write
+from backends.demo.openbis.server import create_openbis_server
+from tests.backends.demo.openbis.installation import (
     FETCH,
     PROPERTIES,
     Client,

@@ -1,8 +1,8 @@
 """What a single search criterion tests on one row: attributes, properties, missing relations.
 
 `Attributes.test` turns a criterion that no index answers into a test of a row. How two values
-compare is decided in `openbis_values.py`, how criteria combine in `openbis_criteria.py`; criteria
-about the data of data sets are in `openbis_data_criteria.py`.
+compare is decided in `values.py`, how criteria combine in `criteria.py`; criteria
+about the data of data sets are in `data_criteria.py`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from backends.demo.openbis_catalog import Catalog
-from backends.demo.openbis_data_criteria import Unsupported, data_test, has_wildcards
-from backends.demo.openbis_errors import UserFailure
-from backends.demo.openbis_ids import key_of_id
-from backends.demo.openbis_kinds import TYPE_OF, Kind
-from backends.demo.openbis_values import (
+from backends.demo.openbis.catalog import Catalog
+from backends.demo.openbis.data_criteria import Unsupported, data_test, has_wildcards
+from backends.demo.openbis.errors import UserFailure
+from backends.demo.openbis.ids import key_of_id
+from backends.demo.openbis.kinds import TYPE_OF, Kind
+from backends.demo.openbis.values import (
     Test,
     boolean_test,
     date_test,

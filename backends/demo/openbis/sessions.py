@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from backends.demo.openbis_errors import InvalidSession
+from backends.demo.openbis.errors import InvalidSession
 from backends.demo.world import Person
 
 IDLE_SECONDS = 720 * 60.0

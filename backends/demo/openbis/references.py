@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from backends.demo.openbis_errors import invalid_parameters
+from backends.demo.openbis.errors import invalid_parameters
 
 Mode = Literal["none", "server", "adversarial"]
 

@@ -1,7 +1,7 @@
 """Search criteria about the data of data sets: physical data, linked data, the data store.
 
 An empty `PhysicalDataSearchCriteria` or `LinkedDataSearchCriteria` asks for the kind of data set;
-the interface has no other word for that. Only `openbis_attributes.py` calls this.
+the interface has no other word for that. Only `attributes.py` calls this.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from backends.demo.openbis_catalog import Catalog
-from backends.demo.openbis_values import Test, number_test, short_name, string_test
+from backends.demo.openbis.catalog import Catalog
+from backends.demo.openbis.values import Test, number_test, short_name, string_test
 
 Criterion = dict[str, Any]
 PartTest = Callable[[Criterion], Test]

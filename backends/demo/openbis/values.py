@@ -3,7 +3,7 @@
 Each function turns the `fieldValue` of a criterion into a test of one value. The rules are the
 server's: equality heeds case unless wildcards are on and present, the other text kinds ignore it;
 a date without a time compares whole days; a string criterion on a typed property compares as that
-type. Which entity's which value is tested is decided in `openbis_criteria.py`.
+type. Which entity's which value is tested is decided in `criteria.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from backends.demo.openbis_errors import ServerFailure, UserFailure
+from backends.demo.openbis.errors import ServerFailure, UserFailure
 
 Test = Callable[[Any], bool]
 

@@ -2,7 +2,7 @@
 
 `Api.call` takes a method name and positional parameters as they came over the wire, and returns a
 result whose beans are not numbered yet. Sessions and rights are checked here, once per call.
-Transport, envelope and faults are in `openbis_server.py`.
+Transport, envelope and faults are in `server.py`.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from backends.demo.openbis_catalog import Catalog
-from backends.demo.openbis_errors import (
+from backends.demo.openbis.catalog import Catalog
+from backends.demo.openbis.errors import (
     UserFailure,
     invalid_parameters,
     unknown_method,
 )
-from backends.demo.openbis_kinds import NAMES, Kind
-from backends.demo.openbis_operations import Reading
-from backends.demo.openbis_references import Bean, resolve
-from backends.demo.openbis_rights import Rights
-from backends.demo.openbis_sessions import Session, Sessions
+from backends.demo.openbis.kinds import NAMES, Kind
+from backends.demo.openbis.operations import Reading
+from backends.demo.openbis.references import Bean, resolve
+from backends.demo.openbis.rights import Rights
+from backends.demo.openbis.sessions import Session, Sessions
 from backends.demo.world import Person
 
 Method = Callable[..., Any]

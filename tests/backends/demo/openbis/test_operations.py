@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backends.demo.openbis_server import create_openbis_server
-from tests.backends.demo.openbis_installation import (
+from backends.demo.openbis.server import create_openbis_server
+from tests.backends.demo.openbis.installation import (
     FETCH,
     PROPERTIES,
     Client,

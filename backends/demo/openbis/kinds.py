@@ -1,7 +1,7 @@
 """The kinds of entity that the embedded openBIS serves, and how the v3 interface names them.
 
 All class and method names of the interface follow one rule; the rule stands here once. Nothing
-else of the interface does: content is in `openbis_catalog.py`, beans are in `openbis_beans.py`.
+else of the interface does: content is in `catalog.py`, beans are in `beans.py`.
 """
 
 from __future__ import annotations

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from backends.demo.openbis_bean_shapes import EMPTY, TEMPLATES
-from backends.demo.openbis_catalog import Catalog
-from backends.demo.openbis_ids import identifier_fields, perm_id_fields
-from backends.demo.openbis_kinds import TYPED_BY, Kind
-from backends.demo.openbis_options import Options, options_bean, own_options_bean
-from backends.demo.openbis_references import Bean
-from backends.demo.openbis_rights import Rights
-from backends.demo.openbis_sorting import Sorting
+from backends.demo.openbis.bean_shapes import EMPTY, TEMPLATES
+from backends.demo.openbis.catalog import Catalog
+from backends.demo.openbis.ids import identifier_fields, perm_id_fields
+from backends.demo.openbis.kinds import TYPED_BY, Kind
+from backends.demo.openbis.options import Options, options_bean, own_options_bean
+from backends.demo.openbis.references import Bean
+from backends.demo.openbis.rights import Rights
+from backends.demo.openbis.sorting import Sorting
 from backends.demo.world import Person, Role
 
 Filler = Callable[["Translation", Bean, Any, Options], None]

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from backends.demo.openbis_catalog import Catalog
-from backends.demo.openbis_errors import UserFailure
-from backends.demo.openbis_kinds import Kind
+from backends.demo.openbis.catalog import Catalog
+from backends.demo.openbis.errors import UserFailure
+from backends.demo.openbis.kinds import Kind
 from backends.demo.world import Person
 
 

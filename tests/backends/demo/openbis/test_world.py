@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from backends.demo.openbis_references import Mode
-from backends.demo.openbis_server import create_openbis_server
+from backends.demo.openbis.references import Mode
+from backends.demo.openbis.server import create_openbis_server
 from backends.demo.study import build_world
 from backends.demo.world import World
-from tests.backends.demo.openbis_installation import (
+from tests.backends.demo.openbis.installation import (
     FETCH,
     PROPERTIES,
     Client,
