@@ -181,7 +181,7 @@ class OmeroClient:
         """The same as `images_by_ids`: facets come with their image."""
         return await images.by_ids(self._ask(session, call), ids, fetch)
 
-    async def images_of_datasets(  # noqa: PLR0917 - in the order of every other method
+    async def images_of_datasets(
         self,
         session: SecretStr,
         ids: Collection[int],
