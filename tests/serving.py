@@ -1,0 +1,84 @@
+"""A real HTTP server on a loopback port for the length of a `with` block.
+
+For tests that need sockets: pybis, the HTTP transport, a browser's view. uvicorn runs in a thread
+of its own with its own event loop, so that blocking clients may call it from the test's thread.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+PATIENCE = 10.0  # seconds to start or to stop; either takes a few milliseconds
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it takes requests, and leaves the process' signals alone."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+@contextmanager
+def serve(
+    app: Callable[..., Any],
+    *,
+    certificate: Path | None = None,
+    key: Path | None = None,
+    lifespan: bool = False,
+) -> Iterator[str]:
+    """Serve an ASGI application and yield its address, `http://127.0.0.1:port`.
+
+    Args:
+        app: the application.
+        certificate: a PEM file; with it the server speaks TLS.
+        key: the certificate's private key, if it stands in a file of its own.
+        lifespan: whether the application's lifespan is run.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", 0))
+    server = _Server(
+        uvicorn.Config(
+            app,
+            lifespan="on" if lifespan else "off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=1,
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+        )
+    )
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            server.run(sockets=[listener])
+        except BaseException as error:  # noqa: BLE001 - told to the test's own thread below
+            failures.append(error)
+            server.ready.set()
+
+    thread = threading.Thread(target=run, name="served", daemon=True)
+    thread.start()
+    try:
+        assert server.ready.wait(PATIENCE), "the server did not start"
+        assert not failures, failures
+        scheme = "http" if certificate is None else "https"
+        yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE)
+        listener.close()
+        assert not thread.is_alive(), "the server did not stop"
