@@ -7,15 +7,12 @@ a list of known ones. The translation lives in `hql_sql.py`, the tables in `omer
 
 from __future__ import annotations
 
-import contextlib
-import queue
-import shutil
 import sqlite3
 import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from backends.demo.faults import Faults
@@ -31,6 +28,7 @@ from backends.demo.omero_errors import (
 )
 from backends.demo.omero_model import omero_model
 from backends.demo.omero_parameters import bind
+from backends.demo.omero_readers import Readers
 from backends.demo.omero_rights import ALL_GROUPS, SYSTEM_GROUP, USER_GROUP, Group, scope_of
 from backends.demo.omero_rows import read_rows
 from backends.demo.omero_sessions import SessionInfo, Sessions
@@ -77,11 +75,9 @@ class OmeroStore:
         # A file, not a shared in-memory database: its readers do not wait for one another.
         folder = Path(tempfile.mkdtemp(prefix="omnibis-omero-"))
         self._path = folder / "omero.sqlite"
-        self._readers: queue.LifoQueue[sqlite3.Connection | None] = queue.LifoQueue()
-        self._dispose = weakref.finalize(self, _dispose, self._readers, folder)
+        self._readers = Readers(self._path, READERS)
+        self._dispose = weakref.finalize(self, self._readers.close)
         self._fill(content)
-        for _ in range(READERS):
-            self._readers.put(None)  # opened when first needed
         self._log_lock = threading.Lock()
         self._sessions = Sessions(content.passwords, self._user, clock)
         self.faults.on_expire(self._sessions.close_all)
@@ -140,7 +136,7 @@ class OmeroStore:
         self._misbehave("projection")
         session = self._sessions.get(uuid)
         self._note(hql)
-        with self._reader() as connection:
+        with self._readers.borrow() as connection:
             groups = _groups(connection)
             context = session.group_id if group is None else group
             scope = scope_of(session.member, groups, context)
@@ -193,22 +189,14 @@ class OmeroStore:
                     connection.execute(statement)
             except sqlite3.IntegrityError as error:
                 raise StoreContentError(str(error)) from error
+            # Without statistics a condition on key-values starts from all pairs of that name.
+            connection.execute("ANALYZE")
             connection.execute("COMMIT")
         finally:
             connection.close()
 
-    @contextlib.contextmanager
-    def _reader(self) -> Iterator[sqlite3.Connection]:
-        connection = self._readers.get()
-        try:
-            if connection is None:
-                connection = _open_reader(self._path)
-            yield connection
-        finally:
-            self._readers.put(connection)
-
     def _user(self, name: str) -> SessionInfo | None:
-        with self._reader() as connection:
+        with self._readers.borrow() as connection:
             user = connection.execute(
                 'SELECT id FROM "Experimenter" WHERE omeName = ?', (name,)
             ).fetchone()
@@ -231,34 +219,6 @@ class OmeroStore:
         return SessionInfo("", user[0], name, default, members, is_admin, leads)
 
 
-def _dispose(readers: queue.LifoQueue[sqlite3.Connection | None], folder: Path) -> None:
-    with contextlib.suppress(queue.Empty):
-        while True:
-            connection = readers.get_nowait()
-            if connection is not None:
-                connection.close()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 def _groups(connection: sqlite3.Connection) -> dict[int, Group]:
     rows = connection.execute('SELECT id, name, details_permissions FROM "ExperimenterGroup"')
     return {row[0]: Group(*row) for row in rows}
-
-
-def _open_reader(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-    connection.execute("PRAGMA query_only = ON")
-    connection.execute("PRAGMA case_sensitive_like = ON")
-    connection.execute("PRAGMA mmap_size = 268435456")
-    # SQLite's own lower() knows ASCII only, PostgreSQL's knows letters.
-    connection.create_function("hql_lower", 1, _lower, deterministic=True)
-    connection.create_function("hql_upper", 1, _upper, deterministic=True)
-    return connection
-
-
-def _lower(text: str | None) -> str | None:
-    return None if text is None else text.lower()
-
-
-def _upper(text: str | None) -> str | None:
-    return None if text is None else text.upper()

@@ -143,6 +143,26 @@ def test_shutting_down_leaves_no_file_behind() -> None:
     assert not folder.exists()
 
 
+def test_a_call_after_the_shut_down_is_refused_and_does_not_wait() -> None:
+    store = OmeroStore(laboratory())
+    desk = Desk(store)
+    desk.ask(NAMES)
+    store.shut_down()
+    with pytest.raises(StoreUnavailableError, match="shut down"):
+        desk.ask(NAMES)
+
+
+def test_shutting_down_lets_running_calls_end() -> None:
+    store = OmeroStore(laboratory())
+    desks = [Desk(store) for _ in range(20)]
+    with ThreadPoolExecutor(20) as pool:
+        running = [pool.submit(desk.ask, NAMES) for desk in desks]
+        store.shut_down()
+        outcomes = [future.exception() or future.result() for future in running]
+    for outcome in outcomes:
+        assert outcome == [["QABCD"]] or isinstance(outcome, StoreUnavailableError)
+
+
 def test_the_demonstration_is_loaded_and_read_fast() -> None:
     """Generous bounds, for a machine that is busy with other things."""
     world = build_world()
