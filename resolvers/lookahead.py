@@ -43,7 +43,9 @@ def sample_fetch(selected: Selection) -> Fetch:
             nested[relation] = nested[relation] | fetch if relation in nested else fetch
     if "omicsDatasets" in selected:
         nested["omics_datasets"] = omics_fetch(selected["omicsDatasets"])
-    return Fetch.of(*_plain(selected, {"space": "space", **_ENTITY_FIELDS}), **nested)
+    # Whether a sample is its own subject is told by its type.
+    fields = {"space": "space", "subject": "type", **_ENTITY_FIELDS}
+    return Fetch.of(*_plain(selected, fields), **nested)
 
 
 def subject_fetch(selected: Selection) -> Fetch:
