@@ -161,7 +161,9 @@ _CONSTANTS: dict[Kind, dict[str, Any]] = {
 
 TEMPLATES: dict[Kind | str, dict[str, Any]] = {
     **{
-        kind: _shape(NAMES[kind].bean_type, keys, **_FROZEN, **_CONSTANTS.get(kind, {}))
+        kind: _shape(
+            NAMES[kind].bean_type, keys, metaData={}, **_FROZEN, **_CONSTANTS.get(kind, {})
+        )
         for kind, keys in _KEYS.items()
     },
     **_PART_SHAPES,

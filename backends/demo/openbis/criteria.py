@@ -15,7 +15,7 @@ from typing import Any
 
 from backends.demo.openbis.attributes import Attributes
 from backends.demo.openbis.catalog import Catalog
-from backends.demo.openbis.data_criteria import Unsupported, has_wildcards
+from backends.demo.openbis.data_criteria import Unsupported, has_wildcards, members
 from backends.demo.openbis.errors import ServerFailure, invalid_parameters
 from backends.demo.openbis.ids import key_of_id
 from backends.demo.openbis.kinds import NAMES, TYPE_OF, TYPED_BY, Kind
@@ -72,9 +72,7 @@ class Search:
             ) from unsupported
 
     def _matching(self, kind: Kind, criteria: Criterion) -> set[str]:
-        items = criteria.get("criteria") or []
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise invalid_parameters()
+        items = members(criteria)
         either = _operator(criteria) == "OR"
         negated = bool(criteria.get("negated"))
         if not items:
@@ -189,7 +187,7 @@ class Search:
     def _types_with(self, kind: Kind, item: Criterion) -> set[str]:
         """The types that have a property type which meets all nested criteria."""
         wanted: set[str] = set(self._catalog.property_types.rows)
-        for nested in item.get("criteria") or []:
+        for nested in members(item):
             if short_name(nested) != "PropertyTypeSearchCriteria":
                 raise Unsupported(short_name(nested))
             wanted &= self.select(Kind.PROPERTY_TYPE, nested)

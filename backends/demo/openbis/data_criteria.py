@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from backends.demo.openbis.catalog import Catalog
+from backends.demo.openbis.errors import invalid_parameters
 from backends.demo.openbis.values import Test, number_test, short_name, string_test
 
 Criterion = dict[str, Any]
@@ -40,6 +41,15 @@ def has_wildcards(item: Criterion) -> bool:
     return bool(item.get("useWildcards", True))
 
 
+def members(item: Criterion) -> list[Criterion]:
+    """The criteria inside a group; a bare object is accepted where a list is expected."""
+    found = item.get("criteria") or []
+    found = [found] if isinstance(found, dict) else found
+    if not isinstance(found, list) or not all(isinstance(member, dict) for member in found):
+        raise invalid_parameters()
+    return found
+
+
 def data_test(catalog: Catalog, item: Criterion) -> Test:
     """The test of one data set by a criterion about its data.
 
@@ -62,7 +72,7 @@ def data_test(catalog: Catalog, item: Criterion) -> Test:
 
 def _together(item: Criterion, part_test: PartTest) -> Test:
     """All parts of a group, or any of them; an empty group holds."""
-    parts = [part_test(part) for part in item.get("criteria") or []]
+    parts = [part_test(part) for part in members(item)]
     if item.get("operator") == "OR" and parts:
         return lambda row: any(part(row) for part in parts)
     return lambda row: all(part(row) for part in parts)

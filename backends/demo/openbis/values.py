@@ -102,6 +102,8 @@ def number_test(value: Any) -> Test:
         return lambda stored: _as_number(stored) is not None
     compare = _NUMBER_ORDERS.get(short_name(value))
     wanted = value.get("value")
+    if isinstance(wanted, str):  # Jackson reads a number from text as well, and pybis sends text
+        wanted = _as_number(wanted)
     if compare is None or isinstance(wanted, bool) or not isinstance(wanted, int | float):
         raise ServerFailure(f"Unsupported number value: {short_name(value)} (Context: [])")
 
