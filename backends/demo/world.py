@@ -1,7 +1,7 @@
 """What an embedded installation contains, before either embedded server has loaded it.
 
-`study.py` and `sheet.py` fill a `World`; `openbis/server.py` serves its openBIS side,
-`omero_store.py` its OMERO side, and the link store is seeded from its links. openBIS content is
+`study.py` and `sheet/loader.py` fill a `World`; `openbis/server.py` serves its openBIS side,
+`omero/store.py` its OMERO side, and the link store is seeded from its links. openBIS content is
 typed here; OMERO content is rows of the real OMERO model, because the store derives its tables
 from that model.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from backends.demo.omero_model import omero_model
+from backends.demo.omero.model import omero_model
 
 
 @dataclass(slots=True)

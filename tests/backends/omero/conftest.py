@@ -11,8 +11,8 @@ import pytest
 from pydantic import SecretStr
 
 from backends.demo.accounts import DEMO_PASSWORD, add_omero_accounts
-from backends.demo.omero_store import OmeroStore
-from backends.demo.omero_transport import StoreTransport
+from backends.demo.omero.store import OmeroStore
+from backends.demo.omero.transport import StoreTransport
 from backends.demo.study import build_world
 from backends.demo.world import OmeroContent, World
 from backends.errors import Source

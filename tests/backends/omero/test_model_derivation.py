@@ -80,7 +80,7 @@ def test_the_model_that_is_checked_in_is_omero_pys() -> None:
         check=True,
         text=True,
     )
-    checked_in = resources.files("backends.demo").joinpath("omero_model.json").read_text("utf-8")
+    checked_in = resources.files("backends.demo.omero").joinpath("model.json").read_text("utf-8")
     assert derived.stdout == checked_in
 
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from backends.demo.hql_sql import translate
-from backends.demo.omero_errors import StoreQueryError
-from backends.demo.omero_model import Property, omero_model
+from backends.demo.omero.errors import StoreQueryError
+from backends.demo.omero.hql_sql import translate
+from backends.demo.omero.model import Property, omero_model
 from backends.filters import (
     ContainerFilter,
     DateMatch,

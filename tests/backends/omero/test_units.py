@@ -70,7 +70,7 @@ def test_the_model_has_34_lengths_and_24_times_under_distinct_names_and_symbols(
 
 def test_units_agree_with_omero() -> None:
     # The embedded store's model was derived from omero-py, symbols included.
-    from backends.demo.omero_model import omero_model  # noqa: PLC0415 - only this test needs it
+    from backends.demo.omero.model import omero_model  # noqa: PLC0415 - only this test needs it
 
     symbols = omero_model().symbols
     assert {u.name: u.symbol for u in UNITS.values()} == {name: symbols[name] for name in UNITS}

@@ -1,0 +1,1 @@
+"""The embedded OMERO: HQL over SQLite with the real model; `store.py` is its door."""

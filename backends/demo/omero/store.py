@@ -1,0 +1,224 @@
+"""The embedded OMERO: sessions, rights and HQL projections over SQLite tables of the OMERO model.
+
+`OmeroStore` is a server in miniature, to be called from many threads; `transport.py` puts the
+adapter's transport on it. It answers any HQL projection of the kinds that OMERO's clients use, not
+a list of known ones. The translation lives in `hql_sql.py`, the tables in `tables.py`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from backends.demo.faults import Faults
+from backends.demo.omero.errors import (
+    StoreAuthenticationError,
+    StoreContentError,
+    StoreError,
+    StoreQueryError,
+    StoreSecurityViolation,
+    StoreSessionError,
+    StoreUnavailableError,
+)
+from backends.demo.omero.hql_sql import translate
+from backends.demo.omero.model import omero_model
+from backends.demo.omero.parameters import bind
+from backends.demo.omero.readers import Readers
+from backends.demo.omero.rights import ALL_GROUPS, SYSTEM_GROUP, USER_GROUP, Group, scope_of
+from backends.demo.omero.rows import read_rows
+from backends.demo.omero.sessions import SessionInfo, Sessions
+from backends.demo.omero.tables import indexes, load, schema
+from backends.demo.world import OmeroContent
+
+__all__ = [
+    "OmeroStore",
+    "SessionInfo",
+    "StoreAuthenticationError",
+    "StoreContentError",
+    "StoreError",
+    "StoreQueryError",
+    "StoreSecurityViolation",
+    "StoreSessionError",
+    "StoreUnavailableError",
+]
+
+READERS = 8
+LOG_LENGTH = 10_000
+
+
+class OmeroStore:
+    """An embedded OMERO server.
+
+    Args:
+        content: what it holds at its start.
+        faults: the knobs that make it fail.
+        clock: counts seconds, for the idle time of sessions.
+
+    Raises:
+        StoreContentError: the content does not fit the OMERO model.
+    """
+
+    def __init__(
+        self,
+        content: OmeroContent,
+        *,
+        faults: Faults | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.faults = faults if faults is not None else Faults()
+        self.log: list[str] = []  # the HQL of projections, newest last
+        # A file, not a shared in-memory database: its readers do not wait for one another.
+        folder = Path(tempfile.mkdtemp(prefix="omnibis-omero-"))
+        self._path = folder / "omero.sqlite"
+        self._readers = Readers(self._path, READERS)
+        self._dispose = weakref.finalize(self, self._readers.close)
+        self._fill(content)
+        self._log_lock = threading.Lock()
+        self._sessions = Sessions(content.passwords, self._user, clock)
+        self.faults.on_expire(self._sessions.close_all)
+
+    # --- sessions ------------------------------------------------------------------------------
+
+    def login(self, user: str, password: str) -> str:
+        """Open a session and return its uuid; a uuid as user and password joins that session.
+
+        Raises:
+            StoreAuthenticationError: the user or the password is wrong.
+            StoreUnavailableError: the store is off or fails on purpose.
+        """
+        self._misbehave("login")
+        return self._sessions.login(user, password)
+
+    def session(self, uuid: str) -> SessionInfo:
+        """Return whom a session belongs to, and renew its idle time.
+
+        Raises:
+            StoreSessionError: it does not exist or is over.
+            StoreUnavailableError: the store is off or fails on purpose.
+        """
+        self._misbehave("session")
+        return self._sessions.get(uuid)
+
+    def close(self, uuid: str) -> None:
+        """End a session; one that is over already is no error.
+
+        Raises:
+            StoreUnavailableError: the store is off or fails on purpose.
+        """
+        self._misbehave("close")
+        self._sessions.close(uuid)
+
+    # --- queries -------------------------------------------------------------------------------
+
+    def projection(
+        self,
+        uuid: str,
+        hql: str,
+        params: Mapping[str, object],
+        *,
+        group: int | None = ALL_GROUPS,
+        offset: int | None = None,
+        limit: int | None = None,
+    ) -> list[list[object]]:
+        """Run one HQL projection in a group context (-1: all readable; None: the session's own).
+
+        Raises:
+            StoreSessionError: the session is over.
+            StoreSecurityViolation: the user may not read that group.
+            StoreQueryError: illegal HQL or parameters.
+            StoreUnavailableError: the store is off or fails on purpose.
+        """
+        self._misbehave("projection")
+        session = self._sessions.get(uuid)
+        self._note(hql)
+        with self._readers.borrow() as connection:
+            groups = _groups(connection)
+            context = session.group_id if group is None else group
+            scope = scope_of(session.member, groups, context)
+            statement = translate(hql, filtered=not scope.unlimited)
+            arguments = bind(statement.parameters, params)
+            arguments.update(scope.bindings())
+            arguments["_limit"] = -1 if limit is None else max(limit, 0)
+            arguments["_offset"] = 0 if offset is None else max(offset, 0)
+            try:
+                rows = connection.execute(statement.sql, arguments).fetchall()
+            except (sqlite3.Error, OverflowError, UnicodeError) as error:
+                raise StoreQueryError(f"Illegal query: {error}") from error
+        return read_rows(statement, rows, session.member, groups)
+
+    def shut_down(self) -> None:
+        """Close all connections and remove the database; the store cannot be used afterwards."""
+        self._dispose()
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _misbehave(self, method: str) -> None:
+        """Consult the fault knobs, before anything else is done."""
+        if self.faults.latency > 0:
+            time.sleep(self.faults.latency)
+        if self.faults.off:
+            raise StoreUnavailableError("OMERO is switched off")
+        if self.faults.take_failure(method):
+            raise StoreUnavailableError(f"OMERO fails at {method} on purpose")
+
+    def _note(self, hql: str) -> None:
+        with self._log_lock:
+            self.log.append(hql)
+            if len(self.log) > LOG_LENGTH:
+                del self.log[: LOG_LENGTH // 2]
+
+    def _fill(self, content: OmeroContent) -> None:
+        model = omero_model()
+        connection = sqlite3.connect(self._path, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = OFF")  # a lost demonstration is no loss
+            connection.execute("BEGIN")
+            for statement in schema(model):
+                connection.execute(statement)
+            connection.execute("CREATE TABLE hql_units (unit TEXT PRIMARY KEY, symbol TEXT)")
+            connection.executemany("INSERT INTO hql_units VALUES (?, ?)", model.symbols.items())
+            load(connection, model, content)
+            try:
+                for statement in indexes(model):
+                    connection.execute(statement)
+            except sqlite3.IntegrityError as error:
+                raise StoreContentError(str(error)) from error
+            # Without statistics a condition on key-values starts from all pairs of that name.
+            connection.execute("ANALYZE")
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+
+    def _user(self, name: str) -> SessionInfo | None:
+        with self._readers.borrow() as connection:
+            user = connection.execute(
+                'SELECT id FROM "Experimenter" WHERE omeName = ?', (name,)
+            ).fetchone()
+            if user is None:
+                return None
+            memberships = connection.execute(
+                'SELECT parent, owner FROM "GroupExperimenterMap" WHERE child = ?'
+                " ORDER BY child_index",
+                user,
+            ).fetchall()
+            groups = _groups(connection)
+        members = tuple(group for group, _ in memberships)
+        leads = tuple(group for group, owner in memberships if owner)
+        # The first group that is the user's own choice, as OMERO's default group is.
+        chosen = [
+            group for group in members if groups[group].name not in (USER_GROUP, SYSTEM_GROUP)
+        ]
+        default = (chosen or list(members) or [0])[0]
+        is_admin = any(groups[group].name == SYSTEM_GROUP for group in members)
+        return SessionInfo("", user[0], name, default, members, is_admin, leads)
+
+
+def _groups(connection: sqlite3.Connection) -> dict[int, Group]:
+    rows = connection.execute('SELECT id, name, details_permissions FROM "ExperimenterGroup"')
+    return {row[0]: Group(*row) for row in rows}

@@ -1,0 +1,104 @@
+"""The OMERO adapter's transport over the embedded store, without a network.
+
+`StoreTransport` runs the store's blocking calls in a bounded pool of threads, as a server works
+through its requests, and translates the store's errors to `backends/errors.py`, without their
+texts where these could tell more than a server's client may know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from pydantic import SecretStr
+
+from backends.demo.omero.store import (
+    OmeroStore,
+    StoreAuthenticationError,
+    StoreError,
+    StoreQueryError,
+    StoreSecurityViolation,
+    StoreSessionError,
+    StoreUnavailableError,
+)
+from backends.errors import (
+    AccessDenied,
+    AuthenticationFailed,
+    BackendError,
+    InvalidRequest,
+    ProtocolError,
+    SessionExpired,
+    Source,
+    Unavailable,
+)
+from backends.omero.transport import HqlValue, OmeroIdentity
+
+T = TypeVar("T")
+
+THREADS = 8
+TRANSLATION: tuple[tuple[type[StoreError], type[BackendError], str], ...] = (
+    (StoreAuthenticationError, AuthenticationFailed, "OMERO refused user and password."),
+    (StoreSessionError, SessionExpired, "The OMERO session is over: log in again."),
+    (StoreSecurityViolation, AccessDenied, "Your OMERO groups do not allow this."),
+    (StoreUnavailableError, Unavailable, "OMERO cannot be reached: try again later."),
+)
+
+
+class StoreTransport:
+    """An `OmeroTransport` over an `OmeroStore`; it owns its threads, not the store."""
+
+    def __init__(self, store: OmeroStore, *, threads: int = THREADS) -> None:
+        self.store = store
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="omero-store")
+
+    async def login(self, user: str, password: SecretStr) -> SecretStr:
+        """Open a session and return its uuid."""
+        return SecretStr(
+            await self._run(lambda: self.store.login(user, password.get_secret_value()))
+        )
+
+    async def identity(self, session: SecretStr) -> OmeroIdentity:
+        """Return whom the session belongs to."""
+        info = await self._run(lambda: self.store.session(session.get_secret_value()))
+        return OmeroIdentity(
+            info.user_id, info.user_name, info.is_admin, info.group_id, info.group_ids
+        )
+
+    async def close(self, session: SecretStr) -> None:
+        """End the session."""
+        await self._run(lambda: self.store.close(session.get_secret_value()))
+
+    async def projection(
+        self,
+        session: SecretStr,
+        hql: str,
+        params: Mapping[str, HqlValue],
+        *,
+        group: int = -1,
+        offset: int | None = None,
+        limit: int | None = None,
+    ) -> list[list[Any]]:
+        """Run one HQL projection."""
+        return await self._run(
+            lambda: self.store.projection(
+                session.get_secret_value(), hql, params, group=group, offset=offset, limit=limit
+            )
+        )
+
+    async def aclose(self) -> None:
+        """Release the threads."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, call: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+        except StoreQueryError as error:
+            # The text speaks of HQL and model names only, and it is the adapter that is at fault.
+            raise InvalidRequest(Source.OMERO, str(error)) from error
+        except StoreError as error:
+            for cause, effect, message in TRANSLATION:
+                if isinstance(error, cause):
+                    raise effect(Source.OMERO, message) from error
+            raise ProtocolError(Source.OMERO, "OMERO answered something unexpected.") from error
