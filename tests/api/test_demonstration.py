@@ -7,61 +7,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from api.app import create_app
 from api.auth import TokenBox
-from api.demonstration import USERS, Demonstration, demonstration
+from api.demonstration import USERS
 from api.explorer import saved_query
-from api.settings import load_settings
+from tests.house import BOX, House
 
-BOX = TokenBox((b"d" * 32,))
-HOUSE = Path(__file__).parents[2]
-
-
-class House:
-    """The whole house in one process, as `omnibis demo` puts it together."""
-
-    def __init__(self, built: Demonstration, client: httpx.AsyncClient) -> None:
-        self.built = built
-        self.client = client
-
-    async def ask(self, query: str, token: str | None = None, **variables: Any) -> Any:
-        headers = {} if token is None else {"authorization": f"Bearer {token}"}
-        response = await self.client.post(
-            "/graphql", json={"query": query, "variables": variables}, headers=headers
-        )
-        assert response.status_code == 200, response.text
-        return response.json()
-
-    async def switch(self, backend: str, **wanted: Any) -> Any:
-        response = await self.client.put(f"/demo/backends/{backend}", json=wanted)
-        return response.status_code, response.json()
-
-    def recover(self) -> None:
-        """Let the breakers probe at once, instead of waiting for their time."""
-        for lane in self.built.parts.lanes.values():
-            lane._open_until = 0.0
-
-
-@pytest.fixture
-async def house() -> AsyncIterator[House]:
-    settings = load_settings({}, explorer=True, introspection=True)
-    built = demonstration(settings)
-    app = create_app(settings, built.parts, BOX)
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(app.router.lifespan_context(app))
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
-        client = httpx.AsyncClient(transport=transport, base_url="http://house.test")
-        yield House(built, await stack.enter_async_context(client))
-
-
+FOLDER = Path(__file__).parents[2]
 LOGIN = "mutation ($u: String!, $p: String!) { login(username: $u, password: $p) { token } }"
 
 
@@ -199,7 +155,7 @@ async def test_the_control_refuses_nonsense(
 def omnibis(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-c", "from api.cli import main; main()", *arguments],
-        cwd=HOUSE,
+        cwd=FOLDER,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
