@@ -6,10 +6,12 @@ never carries a server's text, an address, a token or a stack trace.
 
     BackendError                 a source did not do what was asked
     ├── Unavailable              cannot be reached, is overloaded, or the breaker is open
+    │   └── OutcomeUnknown       … while it was writing: look before you repeat
     ├── TimedOut                 no answer within the deadline
     ├── SessionExpired           the viewer's session is over: log in again
     ├── AuthenticationFailed     user and password, or token, were refused at login
     ├── AccessDenied             the viewer's rights do not allow it
+    ├── ChangedMeanwhile         somebody else changed the object: read it again
     ├── NotFound                 no such object, or none that the viewer may see
     ├── InvalidRequest           the source cannot be asked that: the caller must change it
     └── ProtocolError            an answer that we do not understand
@@ -45,6 +47,12 @@ class Unavailable(BackendError):  # noqa: N818 - the name is the state, as a rea
     retryable = True
 
 
+class OutcomeUnknown(Unavailable):
+    """The source was lost before it answered a write: it may have happened, or not."""
+
+    retryable = False
+
+
 class TimedOut(BackendError):  # noqa: N818
     """The source did not answer within the deadline."""
 
@@ -61,6 +69,10 @@ class AuthenticationFailed(BackendError):  # noqa: N818
 
 class AccessDenied(BackendError):  # noqa: N818
     """The viewer's rights on this source do not allow it."""
+
+
+class ChangedMeanwhile(BackendError):  # noqa: N818
+    """The object is not what the change was decided on: read it again and decide again."""
 
 
 class NotFound(BackendError):  # noqa: N818

@@ -36,10 +36,12 @@ class ErrorCode(StrEnum):
 
 _CODES: dict[type[Exception], ErrorCode] = {
     backend.Unavailable: ErrorCode.BACKEND_UNAVAILABLE,
+    backend.OutcomeUnknown: ErrorCode.BACKEND_UNAVAILABLE,
     backend.TimedOut: ErrorCode.BACKEND_TIMEOUT,
     backend.SessionExpired: ErrorCode.SESSION_EXPIRED,
     backend.AuthenticationFailed: ErrorCode.UNAUTHENTICATED,
     backend.AccessDenied: ErrorCode.FORBIDDEN,
+    backend.ChangedMeanwhile: ErrorCode.STALE_REVISION,
     backend.NotFound: ErrorCode.NOT_FOUND,
     backend.InvalidRequest: ErrorCode.BAD_USER_INPUT,
     backend.ProtocolError: ErrorCode.INTERNAL,

@@ -1,7 +1,7 @@
-"""How the OMERO adapter reaches an OMERO server: five calls, whatever carries them.
+"""How the OMERO adapter reaches an OMERO server: a few calls, whatever carries them.
 
-`OmeroTransport` is implemented by `backends/demo/omero_transport.py` (the embedded store, in
-process) and by the Ice transport. The value types that HQL parameters need stand here too, since
+`OmeroTransport` is implemented by `backends/demo/omero/transport.py` (the embedded store, in
+process) and by `ice_transport.py`. The value types that HQL parameters need stand here too, since
 OMERO distinguishes an `rint` from an `rlong` and a time from a number. No HQL lives here.
 """
 
@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from pydantic import SecretStr
+
+if TYPE_CHECKING:
+    from backends.omero.write import Change, Deletion, Saved
 
 
 class RInt(int):
@@ -45,7 +48,8 @@ class OmeroTransport(Protocol):
     """The calls that the adapter makes.
 
     Every method raises errors of `backends/errors.py` only: Unavailable, TimedOut,
-    SessionExpired, AuthenticationFailed, AccessDenied, InvalidRequest and ProtocolError.
+    SessionExpired, AuthenticationFailed, AccessDenied, NotFound, InvalidRequest, ProtocolError,
+    and for writes ChangedMeanwhile and OutcomeUnknown.
     """
 
     async def login(self, user: str, password: SecretStr) -> SecretStr:
@@ -75,6 +79,56 @@ class OmeroTransport(Protocol):
         Times come as epoch milliseconds, units as OME enumeration names (`MICROMETER`), whole
         quantities and `new map` rows as dictionaries. `group` is the OMERO call context: -1 is
         every group that the user may read.
+        """
+        ...
+
+    async def thumbnails(
+        self,
+        session: SecretStr,
+        pixels_ids: Sequence[int],
+        longest_side: int,
+        *,
+        group: int = -1,
+    ) -> dict[int, bytes | None]:
+        """Return JPEG files by Pixels id, each with its longer side at most `longest_side`.
+
+        None, or no entry, where there is none: pixels that do not exist, that the user may not
+        see, or that the server cannot draw. At most 50 at a time: a server may have to render
+        them first.
+        """
+        ...
+
+    async def version(self, session: SecretStr) -> str:
+        """Return the server's version, such as `5.6.10`."""
+        ...
+
+    async def save(
+        self, session: SecretStr, changes: Sequence[Change], *, group: int
+    ) -> tuple[Saved, ...]:
+        """Carry out all changes or none; the answer tells the objects in the order of changes.
+
+        Args:
+            session: whose session.
+            changes: see `write.py`.
+            group: a real group, to which what is new belongs.
+
+        Raises:
+            ChangedMeanwhile: an object has another version than its update was decided on.
+            NotFound: an object to be changed or referred to does not exist, or is not visible.
+            InvalidRequest: a value is not allowed, or an equal link exists already.
+            OutcomeUnknown: the connection was lost before the answer came.
+        """
+        ...
+
+    async def delete(
+        self, session: SecretStr, deletion: Deletion, *, group: int
+    ) -> dict[str, tuple[int, ...]]:
+        """Delete in one transaction, and return the ids of all that went, by entity, sorted.
+
+        Raises:
+            NotFound: a target does not exist, or is not visible.
+            AccessDenied: the viewer may not delete it.
+            OutcomeUnknown: the connection was lost before the answer came.
         """
         ...
 
