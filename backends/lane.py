@@ -1,13 +1,14 @@
 """One bounded lane per backend: all that crosses to openBIS or OMERO goes through `Lane.call`.
 
-It limits how many calls are in flight, enforces the request's deadline, repeats a read once when
-the source was briefly unavailable, opens a circuit breaker when it stays so, and counts calls and
-milliseconds for `extensions.cost`. It knows nothing of either protocol.
+It limits how many calls are in flight, enforces the request's deadline, repeats a read once, after
+a short random pause, when the source was briefly unavailable, opens a circuit breaker when it stays
+so, and counts calls and milliseconds for `extensions.cost`. It knows nothing of either protocol.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -55,6 +56,10 @@ class Lane:
         recovery: seconds the breaker stays open before one probe is let through.
         patience: seconds that the source must have had for a time-out to count as its failure, so
             that callers in a hurry, or a queue here, cannot open the breaker for everybody.
+        pause: seconds before a call is repeated, at most; each waits a random part of it, so that
+            those which failed together do not come back together.
+        blocked: why this way leads nowhere, in a sentence for the client; every call is refused
+            with it, and none is attempted.
     """
 
     def __init__(
@@ -66,6 +71,8 @@ class Lane:
         threshold: int = 3,
         recovery: float = 2.0,
         patience: float = 1.0,
+        pause: float = 0.1,
+        blocked: str | None = None,
     ) -> None:
         self.source = source
         self._slots = asyncio.Semaphore(concurrency)
@@ -73,12 +80,16 @@ class Lane:
         self._threshold = threshold
         self._recovery = recovery
         self._patience = min(patience, timeout)
+        self._pause = pause
+        self._blocked = blocked
         self._failures = 0
         self._open_until = 0.0
 
     @property
     def is_open(self) -> bool:
         """Whether calls are refused at once because the source was found dead."""
+        if self._blocked is not None:
+            return True
         return self._failures >= self._threshold and time.monotonic() < self._open_until
 
     async def call(
@@ -107,8 +118,9 @@ class Lane:
             return await self._attempt(operation, attempt, call)
         except Unavailable:
             # The same error may come from this lane's own refusal: then there is nothing to repeat.
-            if not safe or self.is_open or self._remaining(call) <= 0:
+            if not safe or self.is_open or self._remaining(call) <= self._pause:
                 raise
+        await asyncio.sleep(random.uniform(0, self._pause))  # noqa: S311 - spreads, hides nothing
         return await self._attempt(operation, attempt, call)
 
     async def _attempt(self, operation: str, attempt: Callable[[], Awaitable[T]], call: Call) -> T:
@@ -157,6 +169,8 @@ class Lane:
         return min(self._timeout, call.deadline - time.monotonic())
 
     def _refuse_if_open(self) -> None:
+        if self._blocked is not None:
+            raise Unavailable(self.source, self._blocked)
         if self.is_open:
             raise Unavailable(
                 self.source, f"{_title(self.source)} is not reachable; try again soon."

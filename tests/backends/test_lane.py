@@ -229,3 +229,41 @@ async def test_cancelling_the_caller_cancels_the_attempt_and_frees_its_slot() ->
 
 async def forever() -> None:
     await asyncio.Event().wait()
+
+
+async def test_those_that_failed_together_come_back_at_different_times() -> None:
+    returned: list[float] = []
+
+    class Briefly:
+        def __init__(self) -> None:
+            self.failed = False
+
+        async def __call__(self) -> None:
+            if not self.failed:
+                self.failed = True
+                raise down()
+            returned.append(time.monotonic())
+
+    wide = lane(concurrency=50, threshold=100, pause=0.05)
+    started = time.monotonic()
+    await asyncio.gather(*(wide.call("search", Briefly(), Call()) for _ in range(50)))
+    waits = [moment - started for moment in returned]
+    assert max(waits) < 0.5
+    assert max(waits) - min(waits) > 0.02
+
+
+async def test_a_pause_does_not_outlast_the_deadline() -> None:
+    remote = Remote(down(), "row")
+    with pytest.raises(Unavailable):
+        await lane(pause=10.0).call("search", remote, Call(deadline=time.monotonic() + 5))
+    assert remote.attempts == 1
+
+
+async def test_a_blocked_way_says_why_and_is_never_tried() -> None:
+    remote, call = Remote(), Call()
+    nowhere = Lane(Source.OMERO, blocked="There is no OMERO here.")
+    for _ in range(5):
+        with pytest.raises(Unavailable, match="There is no OMERO here"):
+            await nowhere.call("search", remote, call)
+    assert nowhere.is_open
+    assert (remote.attempts, call.meter.calls) == (0, {})
