@@ -12,7 +12,8 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from backends.demo.faults import Faults
@@ -29,6 +30,7 @@ from backends.demo.omero.hql_sql import translate
 from backends.demo.omero.model import omero_model
 from backends.demo.omero.parameters import bind
 from backends.demo.omero.readers import Readers
+from backends.demo.omero.pictures import LARGEST_PICTURE, draw
 from backends.demo.omero.rights import ALL_GROUPS, SYSTEM_GROUP, USER_GROUP, Group, scope_of
 from backends.demo.omero.rows import read_rows
 from backends.demo.omero.sessions import SessionInfo, Sessions
@@ -40,6 +42,7 @@ __all__ = [
     "SessionInfo",
     "StoreAuthenticationError",
     "StoreContentError",
+from backends.demo.omero.subjects import read_subjects
     "StoreError",
     "StoreQueryError",
     "StoreSecurityViolation",
@@ -149,7 +152,36 @@ class OmeroStore:
                 rows = connection.execute(statement.sql, arguments).fetchall()
             except (sqlite3.Error, OverflowError, UnicodeError) as error:
                 raise StoreQueryError(f"Illegal query: {error}") from error
-        return read_rows(statement, rows, session.member, groups)
+        return Selection(statement, rows, session.member, groups)
+
+    def thumbnails(
+        self,
+        uuid: str,
+        pixels_ids: Collection[int],
+        longest_side: int,
+        *,
+        group: int | None = ALL_GROUPS,
+    ) -> dict[int, bytes | None]:
+        """Return a picture in JPEG for each of these Pixels, None for those that are not to see.
+
+        Raises:
+            StoreSessionError: the session is over.
+            StoreSecurityViolation: the user may not read that group.
+            StoreQueryError: the size is not one that can be drawn.
+            StoreUnavailableError: the store is off or fails on purpose.
+        """
+        self._misbehave("thumbnails")
+        session = self.sessions.get(uuid)
+        if not 1 <= longest_side <= LARGEST_PICTURE:
+            raise StoreQueryError(f"A thumbnail has 1 to {LARGEST_PICTURE} pixels a side.")
+        with self._readers.borrow() as connection:
+            context = session.group_id if group is None else group
+            scope = scope_of(session.member, _groups(connection), context)
+            subjects = read_subjects(connection, scope, pixels_ids)
+        return {
+            number: draw(subjects[number], longest_side) if number in subjects else None
+            for number in pixels_ids
+        }
 
     def shut_down(self) -> None:
         """Close all connections and remove the database; the store cannot be used afterwards."""

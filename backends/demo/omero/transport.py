@@ -8,7 +8,7 @@ texts where these could tell more than a server's client may know.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -84,6 +84,21 @@ class StoreTransport:
         return await self._run(
             lambda: self.store.projection(
                 session.get_secret_value(), hql, params, group=group, offset=offset, limit=limit
+            )
+        )
+
+    async def thumbnails(
+        self,
+        session: SecretStr,
+        pixels_ids: Sequence[int],
+        longest_side: int,
+        *,
+        group: int = -1,
+    ) -> dict[int, bytes | None]:
+        """Return JPEG files by Pixels id."""
+        return await self._run(
+            lambda: self.store.thumbnails(
+                session.get_secret_value(), pixels_ids, longest_side, group=group
             )
         )
 
