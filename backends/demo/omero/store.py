@@ -13,7 +13,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from backends.demo.faults import Faults
@@ -152,7 +151,7 @@ class OmeroStore:
                 rows = connection.execute(statement.sql, arguments).fetchall()
             except (sqlite3.Error, OverflowError, UnicodeError) as error:
                 raise StoreQueryError(f"Illegal query: {error}") from error
-        return Selection(statement, rows, session.member, groups)
+        return read_rows(statement, rows, session.member, groups)
 
     def thumbnails(
         self,
@@ -171,7 +170,7 @@ class OmeroStore:
             StoreUnavailableError: the store is off or fails on purpose.
         """
         self._misbehave("thumbnails")
-        session = self.sessions.get(uuid)
+        session = self._sessions.get(uuid)
         if not 1 <= longest_side <= LARGEST_PICTURE:
             raise StoreQueryError(f"A thumbnail has 1 to {LARGEST_PICTURE} pixels a side.")
         with self._readers.borrow() as connection:
