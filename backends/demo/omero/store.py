@@ -28,11 +28,12 @@ from backends.demo.omero.errors import (
 from backends.demo.omero.hql_sql import translate
 from backends.demo.omero.model import omero_model
 from backends.demo.omero.parameters import bind
-from backends.demo.omero.readers import Readers
 from backends.demo.omero.pictures import LARGEST_PICTURE, draw
+from backends.demo.omero.readers import Readers
 from backends.demo.omero.rights import ALL_GROUPS, SYSTEM_GROUP, USER_GROUP, Group, scope_of
 from backends.demo.omero.rows import read_rows
 from backends.demo.omero.sessions import SessionInfo, Sessions
+from backends.demo.omero.subjects import read_subjects
 from backends.demo.omero.tables import indexes, load, schema
 from backends.demo.world import OmeroContent
 
@@ -41,7 +42,6 @@ __all__ = [
     "SessionInfo",
     "StoreAuthenticationError",
     "StoreContentError",
-from backends.demo.omero.subjects import read_subjects
     "StoreError",
     "StoreQueryError",
     "StoreSecurityViolation",
