@@ -105,7 +105,8 @@ async def test_by_each_of_its_names(open_door: House, atlas: Atlas, entity: str)
 
 async def test_name_sakes_are_two_and_one_is_linked(open_door: House, atlas: Atlas) -> None:
     name = irregularities.DATASET_WITH_DUPLICATE_NAME
-    query = """query ($n: String!) { imageDatasets(where: {name: {eq: $n}}) { totalCount edges { node {
+    query = """query ($n: String!) { imageDatasets(where: {name: {eq: $n}}) {
+        totalCount edges { node {
         omeroId sample { code } imageCount } } } }"""
     found = (await open_door.data(query, n=name))["imageDatasets"]
     assert found["totalCount"] == 2
@@ -118,8 +119,8 @@ async def test_name_sakes_are_two_and_one_is_linked(open_door: House, atlas: Atl
 async def test_images_of_datasets_are_filtered_and_sorted_in_one_go(
     open_door: House, atlas: Atlas
 ) -> None:
-    query = """query ($p: BigInt!) { imageProject(omeroId: $p) { imageDatasets(first: 40) { edges { node {
-        omeroId
+    query = """query ($p: BigInt!) { imageProject(omeroId: $p) {
+        imageDatasets(first: 40) { edges { node { omeroId
         good: images(first: 3, where: {tag: {eq: "QC passed"}}, orderBy: NAME_DESC) {
           totalCount edges { node { omeroId name } } }
         all: images(last: 2) { totalCount edges { node { omeroId } } pageInfo { hasPreviousPage } }
