@@ -1,6 +1,7 @@
 """The openBIS client: what resolvers call, one round trip a call, with the viewer's own session.
 
-Questions are `Search`, `Get` and `Count`; several of them travel as one `executeOperations`. Every
+Questions are `Search`, `Get` and `Count`; several of them travel as one `executeOperations`, and so
+do the writes of one unit of work (`perform`). Sessions are pybis' business, see `session.py`. Every
 call goes through the lane, and every failure is one of `backends/errors.py`. Tokens stay wrapped as
 secrets until the request is written. Nothing is cached here: that is the resolvers' business.
 """
@@ -13,18 +14,33 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from backends.errors import AuthenticationFailed, ProtocolError, SessionExpired, Source
+from backends.errors import InvalidRequest, SessionExpired, Source
 from backends.lane import Call, Lane
-from backends.openbis import account, entity_types, rpc
-from backends.openbis.account import OpenbisIdentity, OpenbisServer
+from backends.openbis import account, entity_types
+from backends.openbis.account import (
+    OpenbisIdentity,
+    OpenbisServer,
+    PersonalAccessToken,
+    is_personal_access_token,
+)
 from backends.openbis.decode import Decoder
+from backends.openbis.logic import Json
 from backends.openbis.operations import Count, Get, Operation, Request, Search, answer, requests
+from backends.openbis.results import SYNCHRONOUSLY, results_of, whole_results
+from backends.openbis.session import Sessions
 from backends.openbis.transport import OpenbisTransport
+from backends.openbis.wire import Wire
 from backends.records import EntityTypeRecord, Kind
 
-__all__ = ["Count", "Get", "OpenbisClient", "OpenbisIdentity", "OpenbisServer", "Search"]
-
-PERSONAL_ACCESS_TOKEN = "$pat-"  # noqa: S105 - how such tokens begin, none itself
+__all__ = [
+    "Count",
+    "Get",
+    "OpenbisClient",
+    "OpenbisIdentity",
+    "OpenbisServer",
+    "PersonalAccessToken",
+    "Search",
+]
 
 
 class OpenbisClient:
@@ -36,8 +52,10 @@ class OpenbisClient:
     """
 
     def __init__(self, transport: OpenbisTransport, lane: Lane) -> None:
-        self._transport = transport
-        self._lane = lane
+        self._wire = Wire(transport, lane)
+        self._sessions = Sessions(self._wire)
+
+    # --- sessions and tokens, by pybis ----------------------------------------------------------
 
     async def login(self, user: str, password: SecretStr, call: Call) -> SecretStr:
         """Open a session and return its token.
@@ -45,28 +63,55 @@ class OpenbisClient:
         Raises:
             AuthenticationFailed: openBIS does not accept user and password.
         """
-        secret = password.get_secret_value()
-        token = await self._call("login", [user, secret], call, safe=False)
-        if token is None:
-            raise AuthenticationFailed(
-                Source.OPENBIS, "openBIS does not accept this user and password."
-            )
-        if not isinstance(token, str):
-            raise ProtocolError(Source.OPENBIS, "openBIS sent no session token; tell support.")
-        return SecretStr(token)
+        return await self._sessions.login(user, password, call)
+
+    async def login_as(self, user: str, password: SecretStr, other: str, call: Call) -> SecretStr:
+        """Open a session of another person with an administrator's credentials.
+
+        Raises:
+            AuthenticationFailed: openBIS does not accept them, or knows no such person.
+        """
+        return await self._sessions.login_as(user, password, other, call)
 
     async def logout(self, token: SecretStr, call: Call) -> None:
         """End a session; one that is over already is no error.
 
         A personal access token is no session and keeps its validity.
         """
-        secret = token.get_secret_value()
-        if secret.startswith(PERSONAL_ACCESS_TOKEN):
+        if is_personal_access_token(token):
             return
         try:
-            await self._call("logout", [secret], call, safe=False)
+            await self._sessions.logout(token, call)
         except SessionExpired:
             return
+
+    async def server(self, token: SecretStr, call: Call) -> OpenbisServer:
+        """What the server says of itself."""
+        return await self._sessions.server(token, call)
+
+    async def obtain_token(self, token: SecretStr, name: str, call: Call) -> PersonalAccessToken:
+        """The session's owner's personal access token of that name, made if there is none.
+
+        One that is about to end is replaced by a new one, as openBIS advises.
+
+        Raises:
+            AccessDenied: the token at hand is a personal access token itself.
+            InvalidRequest: this openBIS gives out none.
+        """
+        return await self._sessions.obtain_token(token, name, call)
+
+    async def describe_token(self, token: SecretStr, call: Call) -> PersonalAccessToken:
+        """How long a personal access token is good for, as far as openBIS tells its owner.
+
+        Raises:
+            InvalidRequest: it is a session's token.
+            SessionExpired: it is not valid, or no longer.
+        """
+        if not is_personal_access_token(token):
+            raise InvalidRequest(Source.OPENBIS, "That is no personal access token.")
+        return await self._sessions.describe_token(token, token, call)
+
+    # --- reads and writes, posted by ourselves --------------------------------------------------
 
     async def identity(self, token: SecretStr, call: Call) -> OpenbisIdentity:
         """Who the session belongs to.
@@ -75,19 +120,14 @@ class OpenbisClient:
             SessionExpired: the token is none, or its session is over.
         """
         secret = token.get_secret_value()
-        return account.identity(await self._call("getSessionInformation", [secret], call))
-
-    async def server(self, token: SecretStr, call: Call) -> OpenbisServer:
-        """What the server says of itself."""
-        secret = token.get_secret_value()
-        return account.server(await self._call("getServerInformation", [secret], call))
+        return account.identity(await self._wire.call("getSessionInformation", [secret], call))
 
     async def entity_types(
         self, token: SecretStr, kind: Kind, call: Call
     ) -> tuple[EntityTypeRecord, ...]:
         """All types of a kind with their properties, vocabularies and terms, in one call."""
         method, params = entity_types.request(kind)
-        result = await self._call(method, [token.get_secret_value(), *params], call)
+        result = await self._wire.call(method, [token.get_secret_value(), *params], call)
         return entity_types.read(kind, result)
 
     async def execute(
@@ -114,9 +154,34 @@ class OpenbisClient:
             for operation, group in zip(operations, asked, strict=True)
         ]
 
+    async def perform(self, token: SecretStr, operations: Sequence[Json], call: Call) -> list[Json]:
+        """Do write operations in one transaction, in their order: all of them, or none.
+
+        It is sent exactly once. When no answer comes, nobody here can know whether it was done:
+        the caller looks, and does not repeat.
+
+        Args:
+            token: the viewer's session.
+            operations: v3 operations such as `as.dto.sample.create.CreateSamplesOperation`.
+            call: the request's meter and deadline.
+
+        Returns:
+            One result per operation; ids in `objectIds` are whole, not references.
+
+        Raises:
+            InvalidRequest: openBIS refuses what was asked; nothing was done.
+            BackendError: openBIS refused or did not answer; the subclass says why.
+        """
+        if not operations:
+            return []
+        params = [token.get_secret_value(), list(operations), SYNCHRONOUSLY]
+        root = await self._wire.call("executeOperations", params, call, safe=False)
+        return whole_results(root, len(operations))
+
     async def aclose(self) -> None:
         """Close the transport."""
-        await self._transport.aclose()
+        await self._sessions.aclose()
+        await self._wire.aclose()
 
     async def _results(
         self, token: SecretStr, asked: list[Request], call: Call
@@ -128,26 +193,13 @@ class OpenbisClient:
         if len(asked) == 1:
             only = asked[0]
             params = [secret, only.subject, only.fetch_options]
-            result = await self._call(only.method, params, call)
+            result = await self._wire.call(only.method, params, call)
             return result, [result]
-        options = {"@type": "as.dto.operation.SynchronousOperationExecutionOptions"}
         members = [request.member() for request in asked]
-        root = await self._call("executeOperations", [secret, members, options], call)
-        decoder = Decoder(root)
-        results = decoder.beans(decoder.bean(root).get("results"))
-        if len(results) != len(asked):
-            raise ProtocolError(
-                Source.OPENBIS, "openBIS answered another number of operations; tell support."
-            )
+        params = [secret, members, SYNCHRONOUSLY]
+        root = await self._wire.call("executeOperations", params, call, safe=True)
+        results = results_of(root, len(asked))
         return root, [
             result.get("searchResult") if request.verb == "search" else result
             for request, result in zip(asked, results, strict=True)
         ]
-
-    async def _call(self, method: str, params: list[Any], call: Call, *, safe: bool = True) -> Any:
-        body = rpc.encode(method, params)
-
-        async def attempt() -> Any:
-            return rpc.decode(await self._transport.post(body))
-
-        return await self._lane.call(method, attempt, call, safe=safe)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from backends.errors import BackendError, ProtocolError, TimedOut, Unavailable
-from backends.openbis.transport import AsgiTransport, HttpTransport, api_url
+from backends.openbis.address import api_url
+from backends.openbis.transport import AsgiTransport, HttpTransport
 
 BODY = b'{"method":"login","params":["anna","s3cret"],"id":"2","jsonrpc":"2.0"}'
 PATH = "/openbis/openbis/rmi-application-server-v3.json"
