@@ -21,8 +21,8 @@ from backends.demo.openbis.kinds import NAMES, Kind
 from backends.demo.openbis.operations import Reading
 from backends.demo.openbis.references import Bean, resolve
 from backends.demo.openbis.rights import Rights
+from backends.demo.openbis.rows import Person
 from backends.demo.openbis.sessions import Session, Sessions
-from backends.demo.world import Person
 
 Method = Callable[..., Any]
 
@@ -73,18 +73,22 @@ class Api:
 
     def reading(self, token: str | None) -> Reading:
         """What the person behind a token may read, in one response."""
-        session = self.sessions.require(token)
-        rights = Rights(self.catalog, session.person)
+        rights = self.rights(self.sessions.require(token))
         rights.require_any_role()
-        return Reading(self.catalog, rights, session.person.user_id)
+        return Reading(self.catalog, rights)
+
+    def rights(self, session: Session) -> Rights:
+        """The rights of the person whose session it is."""
+        return Rights(self.catalog, self.catalog.persons.rows[session.user])
 
     def _person(self, user: str | None, password: str | None) -> Person | None:
         person = self.catalog.persons.rows.get(user or "")
-        return person if person is not None and person.password == password else None
+        known = person is not None and person.active and person.password == password
+        return person if known else None
 
     def _login(self, user: str | None, password: str | None) -> str | None:
         person = self._person(user, password)
-        return None if person is None else self.sessions.open(person)
+        return None if person is None else self.sessions.open(person.user_id)
 
     def _login_as(self, user: str | None, password: str | None, other: str | None) -> str | None:
         creator = self._person(user, password)
@@ -93,26 +97,24 @@ class Api:
             return None
         if not Rights(self.catalog, creator).administers:
             raise UserFailure(f"User '{user}' is not allowed to log in as another user.")
-        return self.sessions.open(person, creator)
+        return self.sessions.open(person.user_id, creator.user_id)
 
     def _session_information(self, token: str | None) -> Bean | None:
         if self.sessions.active(token) is None:
             return None
-        session: Session = self.sessions.require(token)
-        reading = Reading(
-            self.catalog, Rights(self.catalog, session.person), session.person.user_id
-        )
+        session = self.sessions.require(token)
+        reading = Reading(self.catalog, self.rights(session))
         return Bean(
             {
                 "@type": "as.dto.session.SessionInformation",
                 "@id": None,
-                "userName": session.person.user_id,
+                "userName": session.user,
                 "homeGroupCode": None,
                 "sessionToken": session.token,
-                "person": reading.person(session.person.user_id),
-                "creatorPerson": reading.person(session.creator.user_id),
-                "personalAccessTokenSession": False,
-                "personalAccessTokenSessionName": None,
+                "person": reading.person(session.user),
+                "creatorPerson": reading.person(session.creator),
+                "personalAccessTokenSession": session.name is not None,
+                "personalAccessTokenSessionName": session.name,
             }
         )
 

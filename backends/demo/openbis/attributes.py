@@ -36,8 +36,12 @@ _TEXT_ATTRIBUTES = {
     "FirstNameSearchCriteria": "first_name",
     "LastNameSearchCriteria": "last_name",
     "EmailSearchCriteria": "email",
-    "AddressSearchCriteria": "url_template",
+    "AddressSearchCriteria": "address",
+    "PersonalAccessTokenSessionNameSearchCriteria": "session_name",
 }
+_CODELESS = frozenset(
+    {Kind.PERSON, Kind.ROLE_ASSIGNMENT, Kind.PERSONAL_ACCESS_TOKEN, Kind.DELETION}
+)
 _IDENTIFIED = frozenset({Kind.PROJECT, Kind.EXPERIMENT, Kind.SAMPLE})
 _FACTS: dict[tuple[Kind, str], Fact] = {
     (Kind.SAMPLE, "NoExperimentSearchCriteria"): lambda _, row: row.experiment is None,
@@ -47,12 +51,8 @@ _FACTS: dict[tuple[Kind, str], Fact] = {
     (Kind.DATA_SET, "NoExperimentSearchCriteria"): (
         lambda all_, row: all_.experiment_of_data_set(row) is None
     ),
-    # The embedded content has neither containers nor tags.
-    (Kind.SAMPLE, "NoSampleContainerSearchCriteria"): lambda *_: True,
-    (Kind.DATA_SET, "NoDataSetContainerSearchCriteria"): lambda *_: True,
-    (Kind.SAMPLE, "SampleContainerSearchCriteria"): lambda *_: False,
-    (Kind.DATA_SET, "DataSetContainerSearchCriteria"): lambda *_: False,
-    **{(kind, "TagSearchCriteria"): lambda *_: False for kind in TYPE_OF},
+    (Kind.SAMPLE, "NoSampleContainerSearchCriteria"): lambda _, row: row.container is None,
+    (Kind.DATA_SET, "NoDataSetContainerSearchCriteria"): lambda _, row: not row.containers,
 }
 
 
@@ -104,7 +104,7 @@ class Attributes:
 
     def _text(self, kind: Kind, name: str) -> Callable[[Any], str | None] | None:
         """How to read the text that a criterion is about, or None when it is about no text."""
-        if name == "CodeSearchCriteria" and kind is not Kind.PERSON:
+        if name == "CodeSearchCriteria" and kind not in _CODELESS:
             return lambda row: str(row.code)
         if name == "PermIdSearchCriteria":
             return lambda row: _perm_id(kind, row)
@@ -113,7 +113,7 @@ class Attributes:
         attribute = _TEXT_ATTRIBUTES.get(name)
         if attribute is None:
             return None
-        return lambda row: getattr(getattr(row, "term", row), attribute, None)
+        return lambda row: getattr(row, attribute, None)
 
     def _ids(self, kind: Kind, item: Criterion) -> Test:
         if kind is Kind.SAMPLE:  # broken in the server's translator as well
@@ -170,6 +170,10 @@ class Attributes:
 def _perm_id(kind: Kind, row: Any) -> str:
     if kind is Kind.PERSON:
         return str(row.user_id)
+    if kind is Kind.TAG:
+        return f"/{row.owner}/{row.code}"
+    if kind is Kind.ROLE_ASSIGNMENT or kind is Kind.DELETION:
+        return str(row.tech_id)
     return str(getattr(row, "perm_id", None) or row.code)
 
 

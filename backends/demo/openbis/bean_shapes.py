@@ -100,6 +100,27 @@ _KEYS: dict[Kind, str] = {
         "permId userId firstName lastName email registrationDate active space registrator "
         "roleAssignments webAppSettings"
     ),
+    Kind.AUTHORIZATION_GROUP: (
+        "permId code description registrator registrationDate modificationDate users "
+        "roleAssignments"
+    ),
+    Kind.ROLE_ASSIGNMENT: (
+        "id user authorizationGroup role roleLevel space project registrator registrationDate"
+    ),
+    Kind.TAG: (
+        "permId code description private experiments samples dataSets materials "
+        "registrationDate owner"
+    ),
+    Kind.PERSONAL_ACCESS_TOKEN: (
+        "permId hash sessionName validFromDate validToDate accessDate owner registrator "
+        "modifier registrationDate modificationDate"
+    ),
+    Kind.DELETION: (
+        "id reason deletedObjects deletionDate totalSamplesCount totalDataSetsCount "
+        "totalExperimentsCount"
+    ),
+    Kind.PLUGIN: "permId name description",
+    Kind.SEMANTIC_ANNOTATION: "permId",
     Kind.EXTERNAL_DMS: "permId code label urlTemplate address openbis addressType",
     Kind.DATA_STORE: "permId code downloadUrl remoteUrl registrationDate modificationDate",
 }
@@ -113,10 +134,7 @@ _PART_SHAPES = {
         showInEditView=True,
         showRawValueInForms=False,
     ),
-    "ROLE_ASSIGNMENT": _shape(
-        "as.dto.roleassignment.RoleAssignment",
-        "id user authorizationGroup role roleLevel space project registrator registrationDate",
-    ),
+    "DELETED_OBJECT": {"@type": "as.dto.deletion.DeletedObject", "@id": None, "id": None},
     "PHYSICAL_DATA": _shape(
         "as.dto.dataset.PhysicalData",
         "shareId location size storageFormat fileFormatType locatorType complete status "
@@ -157,6 +175,7 @@ _CONSTANTS: dict[Kind, dict[str, Any]] = {
     Kind.VOCABULARY: {"managedInternally": False, "chosenFromList": True},
     Kind.TERM: {"official": True},
     Kind.PERSON: {"active": True},
+    Kind.TAG: {"private": True},
 }
 
 TEMPLATES: dict[Kind | str, dict[str, Any]] = {
@@ -173,7 +192,7 @@ _LISTS = (
     "history propertiesHistory spaceHistory projectHistory experimentHistory sampleHistory "
     "samplesHistory experimentsHistory parentsHistory childrenHistory containerHistory "
     "containersHistory componentsHistory dataSetsHistory contentCopiesHistory unknownHistory tags "
-    "attachments components containers semanticAnnotations"
+    "attachments components containers semanticAnnotations materials"
 )
 EMPTY: dict[str, Callable[[], Any]] = {
     **dict.fromkeys(_LISTS.split(), list),

@@ -4,22 +4,23 @@ One `Translation` serves one response. As on openBIS, an entity that is reached 
 structurally equal options is translated once, so both places share one bean; `permId`,
 `identifier` and the top of `fetchOptions` are new objects each time. Relations leave out what the
 viewer may not see. Every key of the class is present, null where the relation is not fetched.
+Types, vocabularies, persons and what else is not the researchers' own are in `system_beans.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from backends.demo.openbis.bean_shapes import EMPTY, TEMPLATES
 from backends.demo.openbis.catalog import Catalog
 from backends.demo.openbis.ids import identifier_fields, perm_id_fields
-from backends.demo.openbis.kinds import TYPED_BY, Kind
+from backends.demo.openbis.kinds import Kind
 from backends.demo.openbis.options import Options, options_bean, own_options_bean
 from backends.demo.openbis.references import Bean
 from backends.demo.openbis.rights import Rights
+from backends.demo.openbis.rows import ContentCopy
 from backends.demo.openbis.sorting import Sorting
-from backends.demo.world import Person, Role
 
 Filler = Callable[["Translation", Bean, Any, Options], None]
 
@@ -27,7 +28,8 @@ Filler = Callable[["Translation", Bean, Any, Options], None]
 class Translation:
     """Translates rows for one viewer and one response."""
 
-    def __init__(self, catalog: Catalog, rights: Rights) -> None:
+    def __init__(self, catalog: Catalog, rights: Rights, fillers: Mapping[Kind, Filler]) -> None:
+        self._fillers = fillers
         self.catalog = catalog
         self.rights = rights
         self.sorting = Sorting(catalog)
@@ -76,7 +78,7 @@ class Translation:
             for name in options.relations:
                 if name in EMPTY and name in bean:
                     bean[name] = EMPTY[name]()
-        _FILLERS[kind](self, bean, row, options)
+        self._fillers[kind](self, bean, row, options)
         return bean
 
     def part(self, shape: str, key: str, options: Options) -> tuple[Bean, bool]:
@@ -108,12 +110,27 @@ def _registration(to: Translation, bean: Bean, row: Any, options: Options) -> No
     bean["modificationDate"] = getattr(row, "modified", row.registered)
     bean["registrator"] = to.one(Kind.PERSON, row.registrator, options.get("registrator"))
     if "modifier" in bean:
-        bean["modifier"] = to.one(Kind.PERSON, row.registrator, options.get("modifier"))
+        bean["modifier"] = to.one(Kind.PERSON, row.modifier, options.get("modifier"))
+
+
+def _composition(to: Translation, kind: Kind, bean: Bean, row: Any, options: Options) -> None:
+    """What a sample or data set contains, and the viewer's tags on it."""
+    wanted, key = options.relations, getattr(row, "perm_id", row.code)
+    if "components" in wanted:
+        components = to.catalog.components(kind, key)
+        bean["components"] = to.many(kind, components, wanted["components"])
+    _tags(to, bean, key, options)
+
+
+def _tags(to: Translation, bean: Bean, key: str, options: Options) -> None:
+    if "tags" in options.relations:
+        tags = to.catalog.tags.by("tagged", key)
+        bean["tags"] = to.many(Kind.TAG, tags, options.relations["tags"])
 
 
 def _space(to: Translation, bean: Bean, row: Any, options: Options) -> None:
     bean["id"] = Bean({"@type": "as.dto.space.id.SpaceTechId", "@id": None, "techId": None})
-    bean["id"]["techId"] = 1 + list(to.catalog.spaces.rows).index(row.code)
+    bean["id"]["techId"] = row.tech_id
     bean["code"], bean["description"] = row.code, row.description
     bean["projects"] = to.many(
         Kind.PROJECT, to.catalog.projects.by("space", row.code), options.get("projects")
@@ -157,6 +174,7 @@ def _experiment(to: Translation, bean: Bean, row: Any, options: Options) -> None
     )
     if "properties" in options.relations:
         bean["properties"] = dict(row.properties)
+    _tags(to, bean, row.perm_id, options)
     _registration(to, bean, row, options)
 
 
@@ -178,6 +196,8 @@ def _sample(to: Translation, bean: Bean, row: Any, options: Options) -> None:
         if "dataSets" in wanted:
             data_sets = catalog.data_sets.by("sample", row.perm_id)
             bean["dataSets"] = to.many(Kind.DATA_SET, data_sets, wanted["dataSets"])
+        bean["container"] = to.one(Kind.SAMPLE, row.container, wanted.get("container"))
+        _composition(to, Kind.SAMPLE, bean, row, options)
     _registration(to, bean, row, options)
 
 
@@ -185,7 +205,7 @@ def _data_set(to: Translation, bean: Bean, row: Any, options: Options) -> None:
     catalog, wanted = to.catalog, options.relations
     bean["code"], bean["kind"] = row.code, row.kind
     bean["type"] = to.one(Kind.DATA_SET_TYPE, row.type, wanted.get("type"))
-    bean["dataStore"] = to.one(Kind.DATA_STORE, "DSS1", wanted.get("dataStore"))
+    bean["dataStore"] = to.one(Kind.DATA_STORE, row.data_store, wanted.get("dataStore"))
     bean["experiment"] = to.one(
         Kind.EXPERIMENT, catalog.experiment_of_data_set(row), wanted.get("experiment")
     )
@@ -200,6 +220,10 @@ def _data_set(to: Translation, bean: Bean, row: Any, options: Options) -> None:
         bean["physicalData"] = _physical_data(to, row, wanted["physicalData"])
     if row.kind == "LINK" and "linkedData" in wanted:
         bean["linkedData"] = _linked_data(to, row, wanted["linkedData"])
+    bean["containers"] = to.many(Kind.DATA_SET, row.containers, wanted.get("containers"))
+    _composition(to, Kind.DATA_SET, bean, row, options)
+    bean["measured"], bean["dataProducer"] = row.measured, row.data_producer
+    bean["dataProductionDate"] = row.data_production_date
     _registration(to, bean, row, options)
     bean["accessDate"] = bean["modificationDate"]
 
@@ -208,6 +232,7 @@ def _physical_data(to: Translation, row: Any, options: Options) -> Bean:
     data, new = to.part("PHYSICAL_DATA", row.code, options)
     if new:
         data["location"], data["size"] = row.location, row.size
+        data["shareId"], data["complete"], data["status"] = row.share_id, row.complete, row.status
         wanted = options.get("fileFormatType")
         if wanted is not None and row.file_format is not None:
             data["fileFormatType"], new = to.part("FILE_FORMAT_TYPE", row.file_format, wanted)
@@ -218,121 +243,31 @@ def _physical_data(to: Translation, row: Any, options: Options) -> Bean:
 def _linked_data(to: Translation, row: Any, options: Options) -> Bean:
     data, new = to.part("LINKED_DATA", row.code, options)
     if new:
-        system = to.one(Kind.EXTERNAL_DMS, row.external_dms, options.get("externalDms"))
-        data["externalDms"] = system
-        copy = Bean(TEMPLATES["CONTENT_COPY"])
-        copy["id"] = Bean(
-            {"@type": "as.dto.dataset.id.ContentCopyPermId", "@id": None, "permId": row.code}
-        )
-        copy["externalDms"], copy["externalCode"] = system, row.external_code
-        data["contentCopies"] = [copy]
+        wanted = options.get("externalDms")
+        data["externalCode"] = row.external_code
+        data["contentCopies"] = [_content_copy(to, copy, wanted) for copy in row.content_copies]
+        if row.content_copies:
+            first = row.content_copies[0]
+            data["externalDms"] = to.one(Kind.EXTERNAL_DMS, first.external_dms, wanted)
     return data
 
 
-def _entity_type(to: Translation, bean: Bean, row: Any, options: Options) -> None:
-    bean["code"], bean["description"] = row.code, row.description
-    bean["modificationDate"] = to.catalog.founded
-    if "generatedCodePrefix" in bean:
-        bean["generatedCodePrefix"] = row.generated_code_prefix or "S"
-    wanted = options.get("propertyAssignments")
-    if wanted is not None:
-        bean["propertyAssignments"] = [
-            _assignment(to, row, code, ordinal, wanted)
-            for ordinal, code in enumerate(row.property_codes, start=1)
-        ]
-
-
-def _assignment(to: Translation, row: Any, code: str, ordinal: int, options: Options) -> Bean:
-    kind = Kind(f"{row.kind}_TYPE")
-    bean, new = to.part("PROPERTY_ASSIGNMENT", f"{kind} {row.code} {code}", options)
-    if new:
-        bean["permId"] = Bean(
-            {
-                "@type": "as.dto.property.id.PropertyAssignmentPermId",
-                "@id": None,
-                "entityTypeId": Bean(perm_id_fields(kind, row.code)),
-                "propertyTypeId": Bean(perm_id_fields(Kind.PROPERTY_TYPE, code)),
-            }
-        )
-        bean["ordinal"], bean["registrationDate"] = ordinal, to.catalog.founded
-        bean["entityType"] = to.one(kind, row.code, options.get("entityType"))
-        bean["propertyType"] = to.one(Kind.PROPERTY_TYPE, code, options.get("propertyType"))
+def _content_copy(to: Translation, copy: ContentCopy, wanted: Options | None) -> Bean:
+    bean = Bean(TEMPLATES["CONTENT_COPY"])
+    bean["id"] = Bean(
+        {"@type": "as.dto.dataset.id.ContentCopyPermId", "@id": None, "permId": copy.perm_id}
+    )
+    bean["externalDms"] = to.one(Kind.EXTERNAL_DMS, copy.external_dms, wanted)
+    bean["externalCode"], bean["path"] = copy.external_code, copy.path
+    bean["gitCommitHash"] = copy.git_commit_hash
+    bean["gitRepositoryId"] = copy.git_repository_id
     return bean
 
 
-def _property_type(to: Translation, bean: Bean, row: Any, options: Options) -> None:
-    bean["code"], bean["label"], bean["description"] = row.code, row.label, row.description
-    bean["dataType"], bean["registrationDate"] = row.data_type, to.catalog.founded
-    bean["managedInternally"] = row.code.startswith("$")
-    bean["vocabulary"] = to.one(Kind.VOCABULARY, row.vocabulary, options.get("vocabulary"))
-
-
-def _vocabulary(to: Translation, bean: Bean, row: Any, options: Options) -> None:
-    bean["code"], bean["description"] = row.code, row.description
-    bean["registrationDate"] = bean["modificationDate"] = to.catalog.founded
-    terms = options.get("terms")
-    if terms is not None and not (terms.sort or terms.count is not None):
-        rows = to.catalog.terms
-        keys = rows.by("vocabulary", row.code)  # terms come in their order, as from a sorted list
-        bean["terms"] = [to.bean(Kind.TERM, key, rows.rows[key], terms) for key in keys]
-    else:
-        bean["terms"] = to.many(Kind.TERM, to.catalog.terms.by("vocabulary", row.code), terms)
-
-
-def _term(to: Translation, bean: Bean, row: Any, options: Options) -> None:
-    bean["code"], bean["label"] = row.code, row.term.label
-    bean["description"], bean["ordinal"] = row.term.description, row.ordinal
-    bean["registrationDate"] = bean["modificationDate"] = to.catalog.founded
-    bean["vocabulary"] = to.one(Kind.VOCABULARY, row.vocabulary, options.get("vocabulary"))
-
-
-def _person(to: Translation, bean: Bean, row: Any, options: Options) -> None:
-    bean["userId"], bean["email"] = row.user_id, row.email
-    bean["firstName"], bean["lastName"] = row.first_name, row.last_name
-    bean["registrationDate"] = to.catalog.founded
-    wanted = options.get("roleAssignments")
-    if wanted is not None:
-        bean["roleAssignments"] = [
-            _role(to, row, number, role, wanted) for number, role in enumerate(row.roles)
-        ]
-
-
-def _role(to: Translation, person: Person, number: int, role: Role, options: Options) -> Bean:
-    bean, new = to.part("ROLE_ASSIGNMENT", f"{person.user_id} {number}", options)
-    if new:
-        bean["role"], bean["roleLevel"] = role.role, role.level
-        bean["registrationDate"] = to.catalog.founded
-        bean["user"] = to.one(Kind.PERSON, person.user_id, options.get("user"))
-        if role.level == "SPACE":
-            bean["space"] = to.one(Kind.SPACE, role.scope, options.get("space"))
-        if role.level == "PROJECT":
-            bean["project"] = to.one(Kind.PROJECT, role.scope, options.get("project"))
-    return bean
-
-
-def _external_dms(_: Translation, bean: Bean, row: Any, __: Options) -> None:
-    bean["code"], bean["label"] = row.code, row.label
-    bean["urlTemplate"] = bean["address"] = row.url_template
-    bean["addressType"], bean["openbis"] = row.address_type, row.address_type == "OPENBIS"
-
-
-def _data_store(to: Translation, bean: Bean, row: Any, _: Options) -> None:
-    bean["code"] = row.code
-    bean["downloadUrl"] = bean["remoteUrl"] = row.download_url
-    bean["registrationDate"] = bean["modificationDate"] = to.catalog.founded
-
-
-_FILLERS: dict[Kind, Filler] = {
+ENTITY_FILLERS: dict[Kind, Filler] = {
     Kind.SPACE: _space,
     Kind.PROJECT: _project,
     Kind.EXPERIMENT: _experiment,
     Kind.SAMPLE: _sample,
     Kind.DATA_SET: _data_set,
-    Kind.PROPERTY_TYPE: _property_type,
-    Kind.VOCABULARY: _vocabulary,
-    Kind.TERM: _term,
-    Kind.PERSON: _person,
-    Kind.EXTERNAL_DMS: _external_dms,
-    Kind.DATA_STORE: _data_store,
-    **dict.fromkeys(TYPED_BY, _entity_type),
 }

@@ -1,140 +1,42 @@
 """The embedded openBIS' content in memory: one table per kind with indexes over its relations.
 
-Tables are mutable: `put` inserts or re-indexes a row, `drop` removes it. Rows are those of
-`world.py`, except that a term knows its vocabulary. Identifiers are computed, never stored, so a
-moved project needs no re-indexing below it. Nothing here knows of sessions, rights or JSON.
+Tables are mutable, rows are not. Between `begin` and `commit` every change is noted, so that
+`rollback` can undo all of it. Identifiers are computed, never stored, so a moved project needs no
+re-indexing below it. Nothing here knows of sessions, rights or JSON.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
+from backends.demo.openbis import rows
 from backends.demo.openbis.kinds import TYPED_BY, Kind
-from backends.demo.world import (
-    DataSet,
-    EntityType,
-    Experiment,
-    ExternalDms,
-    OpenbisContent,
-    Person,
-    Project,
-    PropertyType,
-    Sample,
-    Space,
-    Term,
-    Vocabulary,
-)
+from backends.demo.openbis.tables import Index, Table
 
 Row = TypeVar("Row")
-
-_NONE: dict[str, None] = {}
-
-
-@dataclass(slots=True)
-class TermRow:
-    """A vocabulary term with its place."""
-
-    term: Term
-    vocabulary: str
-    ordinal: int
-
-    @property
-    def code(self) -> str:
-        """The term's code, which is unique within its vocabulary only."""
-        return self.term.code
-
-
-@dataclass(slots=True)
-class DataStore:
-    """The data store server that data sets name."""
-
-    code: str
-    download_url: str
-
-
-class Index(Generic[Row]):
-    """From a value to the keys of the rows that have it, in order of insertion."""
-
-    def __init__(self, values: Callable[[Row], Iterable[str | None]]) -> None:
-        self._values = values
-        self._keys: dict[str, dict[str, None]] = {}
-        self._indexed: dict[str, tuple[str, ...]] = {}
-
-    def put(self, key: str, row: Row) -> None:
-        """Index a row anew."""
-        self.drop(key)
-        values = tuple(value for value in self._values(row) if value is not None)
-        self._indexed[key] = values
-        for value in values:
-            self._keys.setdefault(value, {})[key] = None
-
-    def drop(self, key: str) -> None:
-        """Forget a row."""
-        for value in self._indexed.pop(key, ()):
-            self._keys.get(value, {}).pop(key, None)
-
-    def keys(self, value: str) -> Collection[str]:
-        """The keys of the rows with this value."""
-        return self._keys.get(value, _NONE)
-
-
-class Table(Generic[Row]):
-    """The rows of one kind by key."""
-
-    def __init__(self, key: Callable[[Row], str], **indexes: Index[Row]) -> None:
-        self._key = key
-        self._indexes = indexes
-        self.rows: dict[str, Row] = {}
-
-    def put(self, row: Row) -> None:
-        """Insert a row, or index it anew after a change."""
-        key = self._key(row)
-        self.rows[key] = row
-        for index in self._indexes.values():
-            index.put(key, row)
-
-    def drop(self, key: str) -> None:
-        """Remove a row."""
-        del self.rows[key]
-        for index in self._indexes.values():
-            index.drop(key)
-
-    def has_index(self, index: str) -> bool:
-        """Whether rows can be found by this value."""
-        return index in self._indexes
-
-    def by(self, index: str, value: str) -> Collection[str]:
-        """The keys of the rows that an index has under a value."""
-        return self._indexes[index].keys(value)
-
-    def by_any(self, index: str, values: Iterable[str]) -> set[str]:
-        """The keys of the rows that an index has under any of the values."""
-        found: set[str] = set()
-        for value in values:
-            found.update(self._indexes[index].keys(value))
-        return found
 
 
 class Catalog:
     """The whole content. `project_samples` is the server's switch of the same name."""
 
-    def __init__(self, content: OpenbisContent, *, project_samples: bool = False) -> None:
+    def __init__(
+        self, content: Iterable[tuple[Kind, Any]], *, project_samples: bool = False
+    ) -> None:
         self.project_samples = project_samples
-        self.spaces = Table[Space](lambda row: row.code, code=Index(lambda row: (row.code,)))
-        self.projects = Table[Project](
+        self.spaces = Table[rows.Space](lambda row: row.code, code=Index(lambda row: (row.code,)))
+        self.projects = Table[rows.Project](
             lambda row: row.perm_id,
             code=Index(lambda row: (row.code,)),
             space=Index(lambda row: (row.space,)),
         )
-        self.experiments = Table[Experiment](
+        self.experiments = Table[rows.Experiment](
             lambda row: row.perm_id,
             code=Index(lambda row: (row.code,)),
             project=Index(lambda row: (row.project,)),
             type=Index(lambda row: (row.type,)),
         )
-        self.samples = Table[Sample](
+        self.samples = Table[rows.Sample](
             lambda row: row.perm_id,
             code=Index(lambda row: (row.code,)),
             space=Index(lambda row: (row.space,)),
@@ -142,30 +44,54 @@ class Catalog:
             experiment=Index(lambda row: (row.experiment,)),
             type=Index(lambda row: (row.type,)),
             parent=Index(lambda row: row.parents),
+            container=Index(lambda row: (row.container,)),
         )
-        self.data_sets = Table[DataSet](
+        self.data_sets = Table[rows.DataSet](
             lambda row: row.code,
             code=Index(lambda row: (row.code,)),
             experiment=Index(lambda row: (self.experiment_of_data_set(row),)),
             sample=Index(lambda row: (row.sample,)),
             type=Index(lambda row: (row.type,)),
             parent=Index(lambda row: row.parents),
+            container=Index(lambda row: row.containers),
         )
-        self.vocabularies = _by_code(Vocabulary)
-        self.terms = Table[TermRow](
+        self.vocabularies = _by_code(rows.Vocabulary)
+        self.terms = Table[rows.Term](
             lambda row: f"{row.code} ({row.vocabulary})",
             code=Index(lambda row: (row.code,)),
             vocabulary=Index(lambda row: (row.vocabulary,)),
         )
-        self.property_types = Table[PropertyType](
+        self.property_types = Table[rows.PropertyType](
             lambda row: row.code,
             code=Index(lambda row: (row.code,)),
             vocabulary=Index(lambda row: (row.vocabulary,)),
         )
-        self.types = {kind: _by_code(EntityType) for kind in TYPED_BY}
-        self.persons = Table[Person](lambda row: row.user_id)
-        self.external_dms = _by_code(ExternalDms)
-        self.data_stores = _by_code(DataStore)
+        self.types = {kind: _by_code(rows.EntityType) for kind in TYPED_BY}
+        self.persons = Table[rows.Person](lambda row: row.user_id)
+        self.groups = Table[rows.Group](
+            lambda row: row.code,
+            code=Index(lambda row: (row.code,)),
+            user=Index(lambda row: row.users),
+        )
+        self.role_assignments = Table[rows.RoleAssignment](
+            lambda row: row.tech_id,
+            user=Index(lambda row: (row.user,)),
+            group=Index(lambda row: (row.group,)),
+            space=Index(lambda row: (row.scope if row.level == "SPACE" else None,)),
+            project=Index(lambda row: (row.scope if row.level == "PROJECT" else None,)),
+        )
+        self.tags = Table[rows.Tag](
+            lambda row: f"/{row.owner}/{row.code}",
+            code=Index(lambda row: (row.code,)),
+            owner=Index(lambda row: (row.owner,)),
+            tagged=Index(lambda row: (*row.experiments, *row.samples, *row.data_sets)),
+        )
+        self.tokens = Table[rows.PersonalAccessToken](
+            lambda row: row.perm_id, owner=Index(lambda row: (row.owner,))
+        )
+        self.deletions = Table[rows.Deletion](lambda row: row.tech_id)
+        self.external_dms = _by_code(rows.ExternalDms)
+        self.data_stores = _by_code(rows.DataStore)
         self._tables: dict[Kind, Table[Any]] = {
             Kind.SPACE: self.spaces,
             Kind.PROJECT: self.projects,
@@ -176,27 +102,74 @@ class Catalog:
             Kind.VOCABULARY: self.vocabularies,
             Kind.TERM: self.terms,
             Kind.PERSON: self.persons,
+            Kind.AUTHORIZATION_GROUP: self.groups,
+            Kind.ROLE_ASSIGNMENT: self.role_assignments,
+            Kind.TAG: self.tags,
+            Kind.PERSONAL_ACCESS_TOKEN: self.tokens,
+            Kind.DELETION: self.deletions,
+            Kind.PLUGIN: _by_code(rows.Plugin),
+            Kind.SEMANTIC_ANNOTATION: _by_code(rows.SemanticAnnotation),
             Kind.EXTERNAL_DMS: self.external_dms,
             Kind.DATA_STORE: self.data_stores,
             **self.types,
         }
-        self.founded = min((space.registered for space in content.spaces), default=0)
-        self._load(content)
+        self.founded = 0
+        self._journal: dict[tuple[Kind, str], Any] | None = None
+        for kind, row in content:
+            self._tables[kind].put(row)
+        for kind, table in self._tables.items():
+            table.note = self._noting(kind)
+        self.founded = min((row.registered for row in self.spaces.rows.values()), default=0)
+
+    def begin(self) -> None:
+        """Note every change from here on."""
+        self._journal = {}
+
+    def commit(self) -> dict[tuple[Kind, str], Any]:
+        """End the transaction; returns what changed, by kind and key: the new row or None."""
+        journal, self._journal = self._journal or {}, None
+        return {
+            (kind, key): self._tables[kind].rows.get(key)
+            for (kind, key), old in journal.items()
+            if self._tables[kind].rows.get(key) is not old
+        }
+
+    def rollback(self) -> None:
+        """Undo every change since `begin`."""
+        journal, self._journal = self._journal or {}, None
+        for (kind, key), old in journal.items():
+            if old is None:
+                self._tables[kind].rows.pop(key, None)
+            else:
+                self._tables[kind].rows[key] = old
+        for kind, key in journal:  # only now, since some indexes look into other tables
+            self._tables[kind].index(key)
+
+    def image(self) -> dict[Kind, dict[str, Any]]:
+        """All rows as they are now, to be compared with another image."""
+        return {kind: dict(table.rows) for kind, table in self._tables.items()}
+
+    def _noting(self, kind: Kind) -> Callable[[str, Any], None]:
+        def note(key: str, old: Any) -> None:
+            if self._journal is not None:
+                self._journal.setdefault((kind, key), old)
+
+        return note
 
     def table(self, kind: Kind) -> Table[Any]:
         """The table of one kind."""
         return self._tables[kind]
 
-    def own_project(self, sample: Sample) -> str | None:
+    def own_project(self, sample: rows.Sample) -> str | None:
         """The sample's own project: there is none unless project samples are enabled."""
         return sample.project if self.project_samples else None
 
-    def project_of_sample(self, sample: Sample) -> str | None:
+    def project_of_sample(self, sample: rows.Sample) -> str | None:
         """The sample's own project, else its experiment's."""
         experiment = self.experiments.rows.get(sample.experiment or "")
         return self.own_project(sample) or (experiment.project if experiment else None)
 
-    def experiment_of_data_set(self, data_set: DataSet) -> str | None:
+    def experiment_of_data_set(self, data_set: rows.DataSet) -> str | None:
         """The data set's experiment, else its sample's."""
         sample = self.samples.rows.get(data_set.sample or "")
         return data_set.experiment or (sample.experiment if sample else None)
@@ -208,41 +181,26 @@ class Catalog:
         if kind is Kind.EXPERIMENT:
             return f"{self.identifier(Kind.PROJECT, self.projects.rows[row.project])}/{row.code}"
         if kind is Kind.SAMPLE:
+            container = self.samples.rows.get(row.container or "")
+            code = row.code if container is None else f"{container.code}:{row.code}"
             project = self.projects.rows.get(self.own_project(row) or "")
             if project is not None:
-                return f"{self.identifier(Kind.PROJECT, project)}/{row.code}"
-            return f"/{row.space}/{row.code}" if row.space else f"/{row.code}"
+                return f"{self.identifier(Kind.PROJECT, project)}/{code}"
+            return f"/{row.space}/{code}" if row.space else f"/{code}"
         return f"/{row.code}" if kind is Kind.SPACE else str(row.code)
 
     def key_of_identifier(self, kind: Kind, identifier: str) -> str | None:
         """The key of the row with this identifier."""
         table = self.table(kind)
-        for key in table.by("code", identifier.rpartition("/")[2]):
+        code = identifier.rpartition("/")[2].rpartition(":")[2]
+        for key in table.by("code", code):
             if self.identifier(kind, table.rows[key]) == identifier:
                 return key
         return None
 
-    def _load(self, content: OpenbisContent) -> None:
-        self.data_stores.put(DataStore("DSS1", "https://localhost:444"))
-        for vocabulary in content.vocabularies:
-            self.vocabularies.put(vocabulary)
-            for ordinal, term in enumerate(vocabulary.terms, start=1):
-                self.terms.put(TermRow(term, vocabulary.code, ordinal))
-        for entity_type in content.entity_types:
-            self.types[Kind(f"{entity_type.kind}_TYPE")].put(entity_type)
-        for kind, rows in (
-            (Kind.PROPERTY_TYPE, content.property_types),
-            (Kind.PERSON, content.persons),
-            (Kind.SPACE, content.spaces),
-            (Kind.PROJECT, content.projects),
-            (Kind.EXPERIMENT, content.experiments),
-            (Kind.SAMPLE, content.samples),
-            (Kind.EXTERNAL_DMS, content.external_dms),
-            (Kind.DATA_SET, content.data_sets),
-        ):
-            table = self.table(kind)
-            for row in rows:
-                table.put(row)
+    def components(self, kind: Kind, key: str) -> Collection[str]:
+        """The keys of what a sample or a data set contains."""
+        return self.table(kind).by("container", key)
 
 
 def _by_code(row_type: type[Row]) -> Table[Row]:  # noqa: ARG001 - names the row for the checker

@@ -18,7 +18,7 @@ from backends.demo.openbis.catalog import Catalog
 from backends.demo.openbis.data_criteria import Unsupported, has_wildcards, members
 from backends.demo.openbis.errors import ServerFailure, invalid_parameters
 from backends.demo.openbis.ids import key_of_id
-from backends.demo.openbis.kinds import NAMES, TYPE_OF, TYPED_BY, Kind
+from backends.demo.openbis.kinds import NAMES, TAGGED, TYPE_OF, TYPED_BY, Kind
 from backends.demo.openbis.rights import Rights
 from backends.demo.openbis.values import exact_string, short_name
 
@@ -38,6 +38,20 @@ _RELATIONS = {
     (Kind.SAMPLE, "ExperimentSearchCriteria"): (Kind.EXPERIMENT, "experiment"),
     (Kind.DATA_SET, "ExperimentSearchCriteria"): (Kind.EXPERIMENT, "experiment"),
     (Kind.DATA_SET, "SampleSearchCriteria"): (Kind.SAMPLE, "sample"),
+    (Kind.SAMPLE, "SampleContainerSearchCriteria"): (Kind.SAMPLE, "container"),
+    (Kind.DATA_SET, "DataSetContainerSearchCriteria"): (Kind.DATA_SET, "container"),
+    (Kind.AUTHORIZATION_GROUP, "PersonSearchCriteria"): (Kind.PERSON, "user"),
+    (Kind.ROLE_ASSIGNMENT, "PersonSearchCriteria"): (Kind.PERSON, "user"),
+    (Kind.ROLE_ASSIGNMENT, "AuthorizationGroupSearchCriteria"): (
+        Kind.AUTHORIZATION_GROUP,
+        "group",
+    ),
+    (Kind.ROLE_ASSIGNMENT, "SpaceSearchCriteria"): (Kind.SPACE, "space"),
+    (Kind.ROLE_ASSIGNMENT, "ProjectSearchCriteria"): (Kind.PROJECT, "project"),
+    (Kind.PERSONAL_ACCESS_TOKEN, "PersonalAccessTokenOwnerSearchCriteria"): (
+        Kind.PERSON,
+        "owner",
+    ),
     (Kind.TERM, "VocabularySearchCriteria"): (Kind.VOCABULARY, "vocabulary"),
     (Kind.PROPERTY_TYPE, "VocabularySearchCriteria"): (Kind.VOCABULARY, "vocabulary"),
 }
@@ -50,8 +64,7 @@ _BACK_REFERENCES: dict[tuple[Kind, str], tuple[Kind, Callable[[Catalog, Any], st
         lambda catalog, row: catalog.experiment_of_data_set(row),
     ),
 }
-# Nothing has been modified by anybody else than its registrator.
-_OWNERS = frozenset({"RegistratorSearchCriteria", "ModifierSearchCriteria"})
+_ACTORS = {"RegistratorSearchCriteria": "registrator", "ModifierSearchCriteria": "modifier"}
 
 
 class Search:
@@ -165,7 +178,7 @@ class Search:
         if name == "PermIdSearchCriteria" and exact is not None and kind is not Kind.TERM:
             return {exact} & table.rows.keys()
         if name == "IdSearchCriteria":
-            key = key_of_id(self._catalog, kind, item.get("id"))
+            key = key_of_id(self._catalog, kind, item.get("id"), self._rights.person.user_id)
             return set() if key is None else {key}
         return None
 
@@ -173,16 +186,24 @@ class Search:
         """The rows that others refer to: samples by their data sets, types by their properties."""
         if name == "PropertyAssignmentSearchCriteria" and kind in TYPED_BY:
             return self._types_with(kind, item)
-        if name in _OWNERS:
-            persons = self.select(Kind.PERSON, item)
+        if name in _ACTORS:
+            persons, attribute = self.select(Kind.PERSON, item), _ACTORS[name]
             rows = self._catalog.table(kind).rows.items()
-            return {key for key, row in rows if getattr(row, "registrator", None) in persons}
+            return {key for key, row in rows if getattr(row, attribute, None) in persons}
+        if name == "TagSearchCriteria" and kind in TYPE_OF:
+            return self._tagged(kind, self.select(Kind.TAG, item))
         if (kind, name) not in _BACK_REFERENCES:
             return None
         target, key_of = _BACK_REFERENCES[kind, name]
         others = self._catalog.table(target).rows
         found = {key_of(self._catalog, others[key]) for key in self.select(target, item)}
         return {key for key in found if key is not None}
+
+    def _tagged(self, kind: Kind, tags: set[str]) -> set[str]:
+        attribute = TAGGED[kind]
+        rows = self._catalog.tags.rows
+        found = {key for tag in tags for key in getattr(rows[tag], attribute)}
+        return found & self._catalog.table(kind).rows.keys()
 
     def _types_with(self, kind: Kind, item: Criterion) -> set[str]:
         """The types that have a property type which meets all nested criteria."""

@@ -16,19 +16,27 @@ from backends.demo.openbis.values import Test, number_test, short_name, string_t
 Criterion = dict[str, Any]
 PartTest = Callable[[Criterion], Test]
 
+_PHYSICAL_TEXTS = {
+    "ShareIdSearchCriteria": "share_id",
+    "StatusSearchCriteria": "status",
+    "CompleteSearchCriteria": "complete",
+}
 # What the embedded server has the same for all physical data.
 _CONSTANTS = {
-    "ShareIdSearchCriteria": "1",
-    "StatusSearchCriteria": "AVAILABLE",
-    "CompleteSearchCriteria": "YES",
     "PresentInArchiveSearchCriteria": False,
     "StorageConfirmationSearchCriteria": True,
     "ArchivingRequestedSearchCriteria": False,
 }
+_COPY_TEXTS = {
+    "ExternalCodeSearchCriteria": "external_code",
+    "PathSearchCriteria": "path",
+    "GitCommitHashSearchCriteria": "git_commit_hash",
+    "GitRepositoryIdSearchCriteria": "git_repository_id",
+}
 _SYSTEM_TEXTS = {
     "CodeSearchCriteria": "code",
     "LabelSearchCriteria": "label",
-    "AddressSearchCriteria": "url_template",
+    "AddressSearchCriteria": "address",
 }
 
 
@@ -90,6 +98,10 @@ def _physical(item: Criterion) -> Test:
     if name == "FileFormatTypeSearchCriteria":
         code = _together(item, _text)
         return lambda row: code(row.file_format)
+    if name in _PHYSICAL_TEXTS:
+        wanted = value.get("value") if isinstance(value, dict) else value
+        attribute = _PHYSICAL_TEXTS[name]
+        return lambda row: wanted in {None, getattr(row, attribute)}
     if name in _CONSTANTS:
         wanted = value.get("value") if isinstance(value, dict) else value
         verdict = wanted in {None, _CONSTANTS[name]}
@@ -99,15 +111,17 @@ def _physical(item: Criterion) -> Test:
 
 def _linked(catalog: Catalog, item: Criterion) -> Test:
     name = short_name(item)
-    if name == "ExternalCodeSearchCriteria":
+    attribute = _COPY_TEXTS.get(name)
+    if attribute is not None:
         text = _text(item)
-        return lambda row: text(row.external_code)
-    if name in {"PathSearchCriteria", "GitCommitHashSearchCriteria"}:
-        return lambda _: False  # no content copy of the embedded server has either
+        return lambda row: any(text(getattr(copy, attribute)) for copy in row.content_copies)
     if name == "ExternalDmsSearchCriteria":
         system_test = _together(item, _system)
         systems = catalog.external_dms.rows
-        return lambda row: row.external_dms in systems and system_test(systems[row.external_dms])
+        return lambda row: any(
+            copy.external_dms in systems and system_test(systems[copy.external_dms])
+            for copy in row.content_copies
+        )
     raise Unsupported(name)
 
 

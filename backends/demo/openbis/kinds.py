@@ -25,6 +25,13 @@ class Kind(StrEnum):
     VOCABULARY = "VOCABULARY"
     TERM = "VOCABULARY_TERM"
     PERSON = "PERSON"
+    AUTHORIZATION_GROUP = "AUTHORIZATION_GROUP"
+    ROLE_ASSIGNMENT = "ROLE_ASSIGNMENT"
+    TAG = "METAPROJECT"
+    PERSONAL_ACCESS_TOKEN = "PERSONAL_ACCESS_TOKEN"  # noqa: S105 - the name of a kind
+    DELETION = "DELETION"
+    PLUGIN = "SCRIPT"
+    SEMANTIC_ANNOTATION = "SEMANTIC_ANNOTATION"
     EXTERNAL_DMS = "EXTERNAL_DMS"
     DATA_STORE = "DATA_STORE"
 
@@ -70,6 +77,17 @@ NAMES = {
     Kind.VOCABULARY: Naming("vocabulary", "Vocabulary", "Vocabularies"),
     Kind.TERM: Naming("vocabulary", "VocabularyTerm", "VocabularyTerms"),
     Kind.PERSON: Naming("person", "Person", "Persons"),
+    Kind.AUTHORIZATION_GROUP: Naming(
+        "authorizationgroup", "AuthorizationGroup", "AuthorizationGroups"
+    ),
+    Kind.ROLE_ASSIGNMENT: Naming("roleassignment", "RoleAssignment", "RoleAssignments"),
+    Kind.TAG: Naming("tag", "Tag", "Tags"),
+    Kind.PERSONAL_ACCESS_TOKEN: Naming("pat", "PersonalAccessToken", "PersonalAccessTokens"),
+    Kind.DELETION: Naming("deletion", "Deletion", "Deletions"),
+    Kind.PLUGIN: Naming("plugin", "Plugin", "Plugins"),
+    Kind.SEMANTIC_ANNOTATION: Naming(
+        "semanticannotation", "SemanticAnnotation", "SemanticAnnotations"
+    ),
     Kind.EXTERNAL_DMS: Naming("externaldms", "ExternalDms", "ExternalDataManagementSystems"),
     Kind.DATA_STORE: Naming("datastore", "DataStore", "DataStores"),
 }
@@ -80,3 +98,6 @@ TYPE_OF = {
     Kind.DATA_SET: Kind.DATA_SET_TYPE,
 }
 TYPED_BY = {type_kind: kind for kind, type_kind in TYPE_OF.items()}
+
+# What a tag calls the things of each kind that it is on.
+TAGGED = {Kind.EXPERIMENT: "experiments", Kind.SAMPLE: "samples", Kind.DATA_SET: "data_sets"}

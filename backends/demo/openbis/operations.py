@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from backends.demo.openbis.beans import Translation
+from backends.demo.openbis.beans import ENTITY_FILLERS, Translation
 from backends.demo.openbis.catalog import Catalog
 from backends.demo.openbis.criteria import Search
 from backends.demo.openbis.errors import UserFailure, invalid_parameters
@@ -17,7 +17,9 @@ from backends.demo.openbis.kinds import NAMES, Kind
 from backends.demo.openbis.options import Options, parse_options
 from backends.demo.openbis.references import Bean
 from backends.demo.openbis.rights import Rights
+from backends.demo.openbis.system_beans import SYSTEM_FILLERS
 
+_FILLERS = {**ENTITY_FILLERS, **SYSTEM_FILLERS}
 _OPERATIONS = {
     naming.operation_type(verb): (verb, kind)
     for kind, naming in NAMES.items()
@@ -28,12 +30,12 @@ _OPERATIONS = {
 class Reading:
     """What one person reads in one response."""
 
-    def __init__(self, catalog: Catalog, rights: Rights, me: str) -> None:
+    def __init__(self, catalog: Catalog, rights: Rights) -> None:
         self._catalog = catalog
         self._rights = rights
-        self._me = me
+        self._me = rights.person.user_id
         self._search = Search(catalog, rights)
-        self._translation = Translation(catalog, rights)
+        self._translation = Translation(catalog, rights, _FILLERS)
         self._tokens: dict[object, int] = {}
 
     def search(self, kind: Kind, criteria: Any, options: Any) -> Bean:

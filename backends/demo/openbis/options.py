@@ -179,6 +179,10 @@ _RELATIONS = {
     "VocabularyTermFetchOptions": "vocabulary registrator",
     "PersonFetchOptions": "space registrator roleAssignments webAppSettings allWebAppSettings",
     "RoleAssignmentFetchOptions": "space project user authorizationGroup registrator",
+    "AuthorizationGroupFetchOptions": "registrator users roleAssignments",
+    "TagFetchOptions": "experiments samples dataSets materials owner",
+    "PersonalAccessTokenFetchOptions": "owner registrator modifier",
+    "DeletionFetchOptions": "deletedObjects",
     "PhysicalDataFetchOptions": "storageFormat fileFormatType locatorType",
     "LinkedDataFetchOptions": "externalDms",
 }

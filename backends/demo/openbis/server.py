@@ -29,6 +29,7 @@ from backends.demo.openbis.errors import (
     invalid_request,
     unparsable,
 )
+from backends.demo.openbis.loading import initial_rows
 from backends.demo.openbis.references import Mode, write
 from backends.demo.openbis.sessions import Clock, Sessions
 from backends.demo.world import OpenbisContent
@@ -54,7 +55,7 @@ def create_openbis_server(
     """Build the application.
 
     Args:
-        content: what the installation holds; its rows are served, not copied.
+        content: what the installation holds; it is copied.
         faults: how it misbehaves; a host that is off raises `ConnectionError` before any answer.
         references: how repeated objects are written, see `references.py`.
         project_samples: whether samples may belong to a project directly.
@@ -63,8 +64,9 @@ def create_openbis_server(
     Returns:
         The application; `state.log` lists the names of the methods called, in order.
     """
+    catalog = Catalog(initial_rows(content), project_samples=project_samples)
     endpoint = _Endpoint(
-        Api(Catalog(content, project_samples=project_samples), Sessions(clock)),
+        Api(catalog, Sessions(clock, catalog.tokens)),
         faults or Faults(),
         references,
     )
