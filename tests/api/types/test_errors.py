@@ -14,10 +14,12 @@ from resolvers import errors as resolver
 
 EXPECTED = {
     backend.Unavailable: "BACKEND_UNAVAILABLE",
+    backend.OutcomeUnknown: "BACKEND_UNAVAILABLE",
     backend.TimedOut: "BACKEND_TIMEOUT",
     backend.SessionExpired: "SESSION_EXPIRED",
     backend.AuthenticationFailed: "UNAUTHENTICATED",
     backend.AccessDenied: "FORBIDDEN",
+    backend.ChangedMeanwhile: "STALE_REVISION",
     backend.NotFound: "NOT_FOUND",
     backend.InvalidRequest: "BAD_USER_INPUT",
     backend.ProtocolError: "INTERNAL",
