@@ -378,3 +378,15 @@ class ImageRecord:
     roi_count: int | None = None
     fileset: FilesetRecord | None = None
     fetched: frozenset[str] = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class ThumbnailRecord:
+    """An image's picture in small, as a JPEG file; None where OMERO has none.
+
+    The sizes are the image's own, and None where it has no pixels.
+    """
+
+    size_x: int | None
+    size_y: int | None
+    jpeg: bytes | None

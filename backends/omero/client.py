@@ -15,7 +15,7 @@ from backends.errors import SessionExpired
 from backends.fetch import Fetch
 from backends.filters import ContainerFilter, ImageFilter, Page, PageRequest
 from backends.lane import Call, Lane
-from backends.omero import containers, decode, facets, images, queries
+from backends.omero import containers, decode, facets, images, queries, thumbnails
 from backends.omero.asking import Ask
 from backends.omero.containers import IMAGE_DATASET, IMAGE_PROJECT
 from backends.omero.transport import OmeroIdentity, OmeroTransport
@@ -28,6 +28,7 @@ from backends.records import (
     ImagingKind,
     KeyValueRecord,
     TagRecord,
+    ThumbnailRecord,
 )
 
 
@@ -76,6 +77,26 @@ class OmeroClient:
             )
         except SessionExpired:
             return
+
+    async def open_another(
+        self, session: SecretStr, call: Call, *, life_seconds: int, idle_seconds: int
+    ) -> SecretStr:
+        """Open a second session of the same user, which ends by itself; never repeated.
+
+        Args:
+            session: the viewer's session.
+            call: the request's meter and deadline.
+            life_seconds: how long it may live; many servers set no such limit.
+            idle_seconds: how long it may be idle; every server holds to this.
+        """
+        return await self._lane.call(
+            "openAnother",
+            lambda: self._transport.open_another(
+                session, life_seconds=life_seconds, idle_seconds=idle_seconds
+            ),
+            call,
+            safe=False,
+        )
 
     # --- Projects and datasets -----------------------------------------------------------------
 
@@ -209,6 +230,12 @@ class OmeroClient:
     async def count_images(self, session: SecretStr, where: ImageFilter | None, call: Call) -> int:
         """How many images."""
         return await images.count(self._ask(session, call), where)
+
+    async def thumbnails(
+        self, session: SecretStr, ids: Collection[int], size: int, call: Call
+    ) -> dict[int, ThumbnailRecord]:
+        """Pictures of images, the longer side at most `size` pixels; invisible ones are missing."""
+        return await thumbnails.of_images(self._ask(session, call), ids, size)
 
     # --- Annotations and users -----------------------------------------------------------------
 

@@ -124,6 +124,15 @@ COUNT_MATCHING_IMAGES_OF_DATASETS = Projection(
 )
 
 
+# P09 in short: which pixels a thumbnail is drawn from, and their proportions.
+PRIMARY_PIXELS = Projection(
+    "primaryPixels",
+    ("i.id", "px.id", "px.sizeX", "px.sizeY"),
+    "Image i left outer join i.pixels px",
+    ("i.id in (:ids)", _PRIMARY),
+)
+
+
 # --- Facets of images: a scope (`scopes.py`) says of which ---------------------------------------
 
 # P10

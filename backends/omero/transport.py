@@ -64,6 +64,16 @@ class OmeroTransport(Protocol):
         """End the session; one that is over already is no error."""
         ...
 
+    async def open_another(
+        self, session: SecretStr, *, life_seconds: int, idle_seconds: int
+    ) -> SecretStr:
+        """Open a second session of the same user without a password (`createUserSession`).
+
+        A server whose own sessions may live for ever, which is the default, drops the life limit;
+        the idle limit always holds.
+        """
+        ...
+
     async def projection(
         self,
         session: SecretStr,

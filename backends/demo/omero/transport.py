@@ -70,6 +70,20 @@ class StoreTransport:
         """End the session."""
         await self._run(lambda: self.store.close(session.get_secret_value()))
 
+    async def open_another(
+        self, session: SecretStr, *, life_seconds: int, idle_seconds: int
+    ) -> SecretStr:
+        """Open a second session of the same user."""
+        return SecretStr(
+            await self._run(
+                lambda: self.store.open_another(
+                    session.get_secret_value(),
+                    life_seconds=life_seconds,
+                    idle_seconds=idle_seconds,
+                )
+            )
+        )
+
     async def projection(
         self,
         session: SecretStr,
