@@ -11,15 +11,15 @@ from typing import Any, TypeAlias
 
 import strawberry
 from graphql import (
+    BooleanValueNode,
+    DirectiveNode,
     FieldNode,
     FragmentSpreadNode,
-    GraphQLIncludeDirective,
     GraphQLResolveInfo,
-    GraphQLSkipDirective,
     InlineFragmentNode,
     SelectionNode,
+    VariableNode,
 )
-from graphql.execution.values import get_directive_values
 
 from resolvers.context import RequestContext
 
@@ -59,10 +59,18 @@ def _collect(raw: GraphQLResolveInfo[Any], selections: Iterable[SelectionNode], 
 
 
 def _included(raw: GraphQLResolveInfo[Any], node: SelectionNode) -> bool:
-    if not node.directives:
-        return True
-    skip = get_directive_values(GraphQLSkipDirective, node, raw.variable_values)
-    if skip and skip["if"]:
-        return False
-    include = get_directive_values(GraphQLIncludeDirective, node, raw.variable_values)
-    return not include or bool(include["if"])
+    """Whether `@skip` and `@include` leave a selection in; both have one argument, `if`."""
+    for directive in node.directives or ():
+        name = directive.name.value
+        if name in {"skip", "include"} and _truth(raw, directive) is (name == "skip"):
+            return False
+    return True
+
+
+def _truth(raw: GraphQLResolveInfo[Any], directive: DirectiveNode) -> bool:
+    (argument,) = directive.arguments or ()
+    if isinstance(argument.value, VariableNode):
+        # graphql-core's own executor wraps the variables, Strawberry's hands on a plain dict
+        values: Any = getattr(raw.variable_values, "coerced", raw.variable_values)
+        return bool(values[argument.value.name.value])
+    return isinstance(argument.value, BooleanValueNode) and argument.value.value

@@ -7,6 +7,7 @@ label, data type and terms here, because openBIS sends every value as bare text.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from math import isfinite
 from typing import cast
 
 from backends.records import (
@@ -69,14 +70,15 @@ async def term(context: RequestContext, property_: PropertyRecord) -> TermRecord
 
 
 async def number(context: RequestContext, property_: PropertyRecord) -> float | None:
-    """Return a numeric property's value as a number; None for other types or unreadable text."""
+    """Return a numeric property's value; None for other types and for what JSON cannot say."""
     declared = await definition(context, property_.code)
     if declared is None or declared.data_type not in _NUMERIC or not property_.values:
         return None
     try:
-        return float(property_.values[0])
+        read = float(property_.values[0])
     except ValueError:
         return None
+    return read if isfinite(read) else None
 
 
 async def timestamp(context: RequestContext, property_: PropertyRecord) -> datetime | None:
