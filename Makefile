@@ -1,11 +1,12 @@
 # omnibis: the tasks, one line each. `make demo` and `make test` need nothing done by hand before.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 8000
+ICE_FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint types schema bench explorer clean
+.PHONY: help demo test ice lint types schema bench explorer clean
 help: ## show the tasks
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -19,10 +20,17 @@ $(VENV)/core: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/dev: $(VENV)/core
 	$(PIP) --editable '.[dev]' && touch $@
 
+# OMERO's client library: Ice is compiled once per machine (minutes), then taken from the cache.
+$(VENV)/ice: $(VENV)/core
+	$(BIN)/python -m backends.omero.ice_wheel $(ICE_FLAGS)
+	$(PIP) --editable '.[omero,omero-clients]' && touch $@
+
 demo: $(VENV)/core explorer ## run omnibis with embedded openBIS and OMERO on http://127.0.0.1:$(PORT)
 	$(BIN)/omnibis demo --port $(PORT)
 
-test: $(VENV)/dev lint types ## everything CI runs: lint, types, layers, tests
+ice: $(VENV)/ice ## install omero-py over Ice; ICE_FLAGS=--install-packages also a compiler, as root
+
+test: $(VENV)/dev $(VENV)/ice lint types ## everything CI runs: lint, types, layers, tests
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/dev ## ruff and import-linter
