@@ -3,12 +3,15 @@
     StoreError                     the store did not do what was asked
     ├── StoreAuthenticationError   unknown user or wrong password
     ├── StoreSessionError          no such session, or it is over
-    ├── StoreSecurityViolation     the group context is not the user's to read
+    │   └── StoreSessionTimeout    … because it was idle, or alive, for too long
+    ├── StoreSecurityViolation     the user's groups or role do not allow it
     ├── StoreQueryError            illegal HQL or parameters; the message says what is wrong
+    ├── StoreValidationError       an object that cannot be saved as it is
+    │   └── StoreLockError         … because somebody changed it in between
     ├── StoreContentError          rows that do not fit the OMERO model
     └── StoreUnavailableError      switched off or failing on purpose (`faults.py`)
 
-`transport.py` translates them to `backends/errors.py`.
+`transport.py` translates them to `backends/errors.py`, `ice_errors.py` to OMERO's exceptions.
 """
 
 from __future__ import annotations
@@ -26,12 +29,24 @@ class StoreSessionError(StoreError):
     """No such session, or it is over."""
 
 
+class StoreSessionTimeout(StoreSessionError):  # noqa: N818 - OMERO's own name
+    """The session was idle, or alive, for too long."""
+
+
 class StoreSecurityViolation(StoreError):  # noqa: N818 - OMERO's own name
-    """The group context is not the user's to read."""
+    """The user's groups or role do not allow it."""
 
 
 class StoreQueryError(StoreError):
     """Illegal HQL or parameters; the message says what is wrong."""
+
+
+class StoreValidationError(StoreError):
+    """An object that cannot be saved as it is."""
+
+
+class StoreLockError(StoreValidationError):
+    """Somebody changed the object since it was read."""
 
 
 class StoreContentError(StoreError):

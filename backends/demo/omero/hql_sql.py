@@ -27,13 +27,15 @@ PERMISSIONS_SUFFIX = "_details_permissions"
 class Column:
     """How one selected expression is read from `width` SQL columns.
 
-    `kind` is plain, bool, class, quantity, permissions or entity; `name` is the key in a map.
+    `kind` is plain, bool, class, quantity, permissions or entity; `name` is the key in a map;
+    `type` is that of the expression (`hql_values.Value.type`), which the wire distinguishes.
     """
 
     kind: str
     width: int
     name: str | None
     entity: str | None = None
+    type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +109,16 @@ class _Level:
                 Value(sql, "long", frozenset({sql}))
                 for sql in (value.sql, f"{table}.details_owner", f"{table}.details_group")
             ]
-            return Column("permissions", len(parts), name), parts
+            return Column("permissions", len(parts), name, type="permissions"), parts
         if value.type == "quantity":
             unit = Value(str(value.unit), "unit", value.columns)
-            return Column("quantity", 2, name), [value, unit]
+            return Column("quantity", 2, name, type="quantity"), [value, unit]
         if value.type == "pair":
             raise StoreQueryError("Illegal query: select name and value of a pair, not the pair")
         entity = value.entity.name if value.entity is not None else None
         whole = value.type == "entity"
         kind = "entity" if whole else value.type if value.type in ("bool", "class") else "plain"
-        return Column(kind, 1, name, entity), [value]
+        return Column(kind, 1, name, entity, value.type), [value]
 
     def _subquery(self, query: tree.Query, outer: Scope) -> Value:
         """Translate a query in parentheses to one value."""

@@ -6,7 +6,7 @@ OME names, as the adapter's transport promises.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from backends.demo.omero.errors import StoreQueryError
@@ -20,14 +20,22 @@ def read_rows(
     rows: Sequence[Sequence[Any]],
     member: Member,
     groups: Mapping[int, Group],
+    whole: Callable[[str, int], object] | None = None,
 ) -> list[list[object]]:
     """Turn the rows of a statement into those of a projection.
 
+    Args:
+        statement: what the rows were selected by.
+        rows: as SQLite returned them.
+        member: who asked, for the rights on a row.
+        groups: all groups.
+        whole: turns entity and id into what stands for a whole object; without, there are none.
+
     Raises:
-        StoreQueryError: the statement selects whole objects.
+        StoreQueryError: the statement selects whole objects, and nothing stands for them.
     """
     for column in statement.columns:
-        if column.kind == "entity":
+        if column.kind == "entity" and whole is None:
             raise StoreQueryError(
                 f"a projection cannot return whole {column.entity} objects: name their properties"
             )
@@ -39,7 +47,10 @@ def read_rows(
         place = 0
         for column in statement.columns:
             part = row[place : place + column.width]
-            values.append(_read(column, part, member, groups))
+            if column.kind == "entity" and whole is not None and part[0] is not None:
+                values.append(whole(str(column.entity), part[0]))
+            else:
+                values.append(_read(column, part, member, groups))
             place += column.width
         if statement.shape == "map":
             names = [str(column.name) for column in statement.columns]
@@ -53,7 +64,7 @@ def _read(
     column: Column, part: Sequence[Any], member: Member, groups: Mapping[int, Group]
 ) -> object:
     value = part[0]
-    if value is None or column.kind == "plain":
+    if value is None or column.kind in ("plain", "entity"):
         return value
     if column.kind == "bool":
         return bool(value)

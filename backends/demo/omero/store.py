@@ -13,7 +13,9 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from backends.demo.faults import Faults
 from backends.demo.omero.errors import (
@@ -25,12 +27,19 @@ from backends.demo.omero.errors import (
     StoreSessionError,
     StoreUnavailableError,
 )
-from backends.demo.omero.hql_sql import translate
+from backends.demo.omero.hql_sql import Statement, translate
 from backends.demo.omero.model import omero_model
 from backends.demo.omero.parameters import bind
 from backends.demo.omero.pictures import LARGEST_PICTURE, draw
 from backends.demo.omero.readers import Readers
-from backends.demo.omero.rights import ALL_GROUPS, SYSTEM_GROUP, USER_GROUP, Group, scope_of
+from backends.demo.omero.rights import (
+    ALL_GROUPS,
+    SYSTEM_GROUP,
+    USER_GROUP,
+    Group,
+    Member,
+    scope_of,
+)
 from backends.demo.omero.rows import read_rows
 from backends.demo.omero.sessions import SessionInfo, Sessions
 from backends.demo.omero.subjects import read_subjects
@@ -51,6 +60,16 @@ __all__ = [
 
 READERS = 8
 LOG_LENGTH = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The rows of a query as SQLite returned them, and what is needed to read them."""
+
+    statement: Statement
+    rows: list[tuple[Any, ...]]
+    member: Member
+    groups: dict[int, Group]
 
 
 class OmeroStore:
@@ -81,8 +100,8 @@ class OmeroStore:
         self._dispose = weakref.finalize(self, self._readers.close)
         self._fill(content)
         self._log_lock = threading.Lock()
-        self._sessions = Sessions(content.passwords, self._user, clock)
-        self.faults.on_expire(self._sessions.close_all)
+        self.sessions = Sessions(content.passwords, self._user, clock)
+        self.faults.on_expire(self.sessions.close_all)
 
     # --- sessions ------------------------------------------------------------------------------
 
@@ -94,7 +113,7 @@ class OmeroStore:
             StoreUnavailableError: the store is off or fails on purpose.
         """
         self._misbehave("login")
-        return self._sessions.login(user, password)
+        return self.sessions.login(user, password)
 
     def session(self, uuid: str) -> SessionInfo:
         """Return whom a session belongs to, and renew its idle time.
@@ -104,7 +123,7 @@ class OmeroStore:
             StoreUnavailableError: the store is off or fails on purpose.
         """
         self._misbehave("session")
-        return self._sessions.get(uuid)
+        return self.sessions.get(uuid)
 
     def close(self, uuid: str) -> None:
         """End a session; one that is over already is no error.
@@ -113,7 +132,66 @@ class OmeroStore:
             StoreUnavailableError: the store is off or fails on purpose.
         """
         self._misbehave("close")
-        self._sessions.close(uuid)
+        self.sessions.close(uuid)
+
+    def enter_group(self, uuid: str, name: str) -> None:
+        """Make a group, by its name, the session's default context.
+
+        Raises:
+            StoreSecurityViolation: the user is no member.
+        """
+        session = self.sessions.get(uuid)
+        with self._readers.borrow() as connection:
+            found = [group for group in _groups(connection).values() if group.name == name]
+        if not found or not (session.is_admin or found[0].id in session.group_ids):
+            raise StoreSecurityViolation(f"user {session.user_name} is not in that group")
+        self.sessions.enter_group(uuid, found[0].id)
+
+    def open_another(self, uuid: str, *, life_seconds: float, idle_seconds: float) -> str:
+        """Open a second session of the same user, without a password; return its uuid.
+
+        Raises:
+            StoreSessionError: the first does not exist or is over.
+            StoreUnavailableError: the store is off or fails on purpose.
+        """
+        self._misbehave("open_another")
+        described = self.sessions.get(uuid)
+        limited = replace(described, time_to_live=life_seconds, time_to_idle=idle_seconds)
+        return self.sessions.open(limited).uuid
+
+    def sudo(
+        self, uuid: str, user: str, group: str | None, time_to_live: float, time_to_idle: float
+    ) -> SessionInfo:
+        """Open a session for somebody else, as an administrator or the leader of its group.
+
+        Raises:
+            StoreSecurityViolation: the caller may not, or the user is unknown or no member.
+        """
+        caller = self.sessions.get(uuid)
+        described = self.sessions.describe(user)
+        if described is None:
+            raise StoreSecurityViolation(f"no user {user!r}")
+        named = {one.name: one.id for one in self.groups().values()}
+        chosen = described.group_id if group is None else named.get(group, -1)
+        if chosen not in described.group_ids and not described.is_admin:
+            raise StoreSecurityViolation(f"user {user} is not in that group")
+        if not caller.is_admin and chosen not in caller.leader_of:
+            raise StoreSecurityViolation("only administrators and leaders act for others")
+        return self.sessions.open(
+            replace(
+                described,
+                group_id=chosen,
+                sudoer_id=caller.user_id,
+                is_bound=not caller.is_admin,
+                time_to_live=time_to_live,
+                time_to_idle=time_to_idle,
+            )
+        )
+
+    def groups(self) -> dict[int, Group]:
+        """Return all groups by id."""
+        with self._readers.borrow() as connection:
+            return _groups(connection)
 
     # --- queries -------------------------------------------------------------------------------
 
@@ -135,8 +213,22 @@ class OmeroStore:
             StoreQueryError: illegal HQL or parameters.
             StoreUnavailableError: the store is off or fails on purpose.
         """
+        found = self.select(uuid, hql, params, group=group, offset=offset, limit=limit)
+        return read_rows(found.statement, found.rows, found.member, found.groups)
+
+    def select(
+        self,
+        uuid: str,
+        hql: str,
+        params: Mapping[str, object],
+        *,
+        group: int | None = ALL_GROUPS,
+        offset: int | None = None,
+        limit: int | None = None,
+    ) -> Selection:
+        """Run a query as `projection` does, but return its rows with what is known of them."""
         self._misbehave("projection")
-        session = self._sessions.get(uuid)
+        session = self.sessions.get(uuid)
         self._note(hql)
         with self._readers.borrow() as connection:
             groups = _groups(connection)
@@ -151,7 +243,7 @@ class OmeroStore:
                 rows = connection.execute(statement.sql, arguments).fetchall()
             except (sqlite3.Error, OverflowError, UnicodeError) as error:
                 raise StoreQueryError(f"Illegal query: {error}") from error
-        return read_rows(statement, rows, session.member, groups)
+        return Selection(statement, rows, session.member, groups)
 
     def thumbnails(
         self,
@@ -170,7 +262,7 @@ class OmeroStore:
             StoreUnavailableError: the store is off or fails on purpose.
         """
         self._misbehave("thumbnails")
-        session = self._sessions.get(uuid)
+        session = self.sessions.get(uuid)
         if not 1 <= longest_side <= LARGEST_PICTURE:
             raise StoreQueryError(f"A thumbnail has 1 to {LARGEST_PICTURE} pixels a side.")
         with self._readers.borrow() as connection:

@@ -84,7 +84,7 @@ def test_expired_sessions_do_not_pile_up(store: OmeroStore, clock: Clock) -> Non
     old = store.login("ann", PASSWORD)
     clock.now = 10_000.0
     store.login("ann", PASSWORD)
-    assert old not in store._sessions._open
+    assert old not in store.sessions._open
 
 
 def test_faults_switch_off_fail_and_expire(store: OmeroStore) -> None:
