@@ -157,8 +157,7 @@ class OpenbisClient:
     async def perform(self, token: SecretStr, operations: Sequence[Json], call: Call) -> list[Json]:
         """Do write operations in one transaction, in their order: all of them, or none.
 
-        It is sent exactly once. When no answer comes, nobody here can know whether it was done:
-        the caller looks, and does not repeat.
+        They are sent exactly once, whatever happens.
 
         Args:
             token: the viewer's session.
@@ -169,13 +168,13 @@ class OpenbisClient:
             One result per operation; ids in `objectIds` are whole, not references.
 
         Raises:
-            InvalidRequest: openBIS refuses what was asked; nothing was done.
-            BackendError: openBIS refused or did not answer; the subclass says why.
+            OutcomeUnknown: they were sent, and no answer tells whether they were done.
+            BackendError: openBIS refused, or was not reached; nothing was done.
         """
         if not operations:
             return []
         params = [token.get_secret_value(), list(operations), SYNCHRONOUSLY]
-        root = await self._wire.call("executeOperations", params, call, safe=False)
+        root = await self._wire.write("executeOperations", params, call)
         return whole_results(root, len(operations))
 
     async def aclose(self) -> None:

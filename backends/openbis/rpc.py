@@ -76,17 +76,35 @@ def decode(body: bytes) -> Any:
     Raises:
         BackendError: openBIS refused or failed; the subclass says why.
     """
+    return result(envelope(body))
+
+
+def envelope(body: bytes) -> dict[str, Any]:
+    """The envelope in an answer's body, which holds a result or an error.
+
+    Raises:
+        ProtocolError: it holds neither, so that nobody knows what openBIS meant.
+    """
     try:
         answer = orjson.loads(body)
     except ValueError:
         raise unusable("its answer is not JSON") from None
     if not isinstance(answer, dict):
         raise unusable("its answer has no envelope")
+    if answer.get("error") is None and "result" not in answer:
+        raise unusable("its answer has no result")
+    return answer
+
+
+def result(answer: dict[str, Any]) -> Any:
+    """The result in an envelope.
+
+    Raises:
+        BackendError: openBIS refused or failed; the subclass says why.
+    """
     error = answer.get("error")
     if error is not None:
         raise meaning(error)
-    if "result" not in answer:
-        raise unusable("its answer has no result")
     return answer["result"]
 
 

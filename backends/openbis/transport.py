@@ -27,6 +27,11 @@ OVERLOADED = {408, 429}
 MEGABYTE = 1 << 20
 LARGEST = 256 * MEGABYTE
 
+
+class NotSent(Unavailable):
+    """No connection could be opened, so that nothing was sent."""
+
+
 AsgiApplication = Callable[..., Awaitable[None]]
 
 
@@ -42,7 +47,8 @@ class OpenbisTransport(Protocol):
         """Post a JSON-RPC request and return the answer's body.
 
         Raises:
-            Unavailable: openBIS cannot be reached or answers with a server error.
+            NotSent: openBIS cannot be reached, and knows nothing of the request.
+            Unavailable: the connection broke, or openBIS answers with a server error.
             TimedOut: the connection stands, but the answer did not come in time.
             ProtocolError: something answered that is not openBIS.
             InvalidRequest: the answer is larger than we read.
@@ -168,7 +174,7 @@ async def _post(
     """The answer's body and date."""
     # `from None` throughout: the client's own errors hold the request, and so the token.
     if client.is_closed:
-        raise _unavailable("the way to it has been closed") from None
+        raise _unavailable("the way to it has been closed", NotSent)
     try:
         async with client.stream("POST", url, content=body) as response:
             answer = await _read(response, largest)
@@ -177,11 +183,9 @@ async def _post(
             Source.OPENBIS, "openBIS did not answer in time; ask for less, or later."
         ) from None
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-        raise _unavailable(
-            "its certificate is not trusted"
-            if certificate_fault(error)
-            else "no connection could be opened"
-        ) from None
+        untrusted = certificate_fault(error) is not None
+        why = "its certificate is not trusted" if untrusted else "no connection could be opened"
+        raise _unavailable(why, NotSent) from None
     except httpx.DecodingError:
         raise _unreadable("its answer cannot be decompressed") from None
     except (httpx.HTTPError, ConnectionError, ssl.SSLError):
@@ -250,8 +254,8 @@ def _skew(date: str | None, asked: float, answered: float) -> float | None:
     return said - (asked + answered) / 2
 
 
-def _unavailable(why: str) -> Unavailable:
-    return Unavailable(Source.OPENBIS, f"openBIS is not reachable ({why}); try again soon.")
+def _unavailable(why: str, kind: type[Unavailable] = Unavailable) -> Unavailable:
+    return kind(Source.OPENBIS, f"openBIS is not reachable ({why}); try again soon.")
 
 
 def _unreadable(why: str) -> ProtocolError:

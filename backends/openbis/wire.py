@@ -11,9 +11,17 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from backends.errors import (
+    InvalidRequest,
+    OutcomeUnknown,
+    ProtocolError,
+    Source,
+    TimedOut,
+    Unavailable,
+)
 from backends.lane import Call, Lane
 from backends.openbis import rpc
-from backends.openbis.transport import OpenbisTransport
+from backends.openbis.transport import NotSent, OpenbisTransport
 
 READS = re.compile(r"(search|get|is)[A-Z]")
 
@@ -50,7 +58,39 @@ class Wire:
             return rpc.decode(await self.transport.post(body))
 
         repeatable = is_read(method) if safe is None else safe
-        return await self._lane.call(method, attempt, call, safe=repeatable)
+        try:
+            return await self._lane.call(method, attempt, call, safe=repeatable)
+        except NotSent as error:
+            raise Unavailable(error.source, error.message) from None
+
+    async def write(self, method: str, params: Sequence[Any], call: Call) -> Any:
+        """Call a method that changes something, exactly once.
+
+        Raises:
+            OutcomeUnknown: it was sent, and no answer came that tells whether it was done.
+            BackendError: openBIS refused, or was not reached; nothing was done.
+        """
+        body = rpc.encode(method, params)
+        in_doubt = False
+
+        async def attempt() -> Any:
+            nonlocal in_doubt
+            in_doubt = True
+            envelope = rpc.envelope(await self.transport.post(body))
+            in_doubt = False
+            return rpc.result(envelope)
+
+        try:
+            return await self._lane.call(method, attempt, call, safe=False)
+        except NotSent as error:
+            raise Unavailable(error.source, error.message) from None
+        except (Unavailable, TimedOut, ProtocolError, InvalidRequest):
+            if not in_doubt:
+                raise
+            raise OutcomeUnknown(
+                Source.OPENBIS,
+                "openBIS was lost before it answered; look whether it was done before you repeat.",
+            ) from None
 
     async def aclose(self) -> None:
         """Close the transport."""

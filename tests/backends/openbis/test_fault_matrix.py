@@ -1,8 +1,9 @@
 """What each mishap on the way to openBIS becomes: for a read, for a login, for a write.
 
 The table is the contract. A row says which error the caller gets, which code the client of omnibis
-sees, and how many times openBIS was asked: a read at most twice, anything else exactly once. In no
-case does a token, a password or a server's text appear in a message, a log or a printed line.
+sees, and how many times openBIS was asked: a read at most twice, anything else exactly once. A
+write that was sent and not answered is in doubt, and says so. In no case does a token, a password
+or a server's text appear in a message, a log or a printed line.
 """
 
 import asyncio
@@ -21,15 +22,8 @@ from graphql import GraphQLError
 from pydantic import SecretStr
 
 from api.types.errors import format_error
-from backends.errors import (
-    BackendError,
-    InvalidRequest,
-    ProtocolError,
-    SessionExpired,
-    Source,
-    TimedOut,
-    Unavailable,
-)
+from backends import errors
+from backends.errors import BackendError, OutcomeUnknown, Source, Unavailable
 from backends.lane import Call, Lane
 from backends.openbis.client import Count, OpenbisClient
 from backends.openbis.transport import HttpTransport
@@ -63,119 +57,86 @@ LOST = envelope(f"Session token '{SESSION.get_secret_value()}' is invalid: user 
 OVER = envelope(f"Personal access token '{TOKEN.get_secret_value()}' has expired.")
 
 
+# One line each: the error of a read or a login, the code, how many times a read asks, and whether a
+# write that met the mishap may have been done (it then is OutcomeUnknown, BACKEND_UNAVAILABLE).
+TABLE = """
+    mishap                 | error          | code                | reads | write
+    time-out               | TimedOut       | BACKEND_TIMEOUT     | 1     | in doubt
+    slow body              | TimedOut       | BACKEND_TIMEOUT     | 1     | in doubt
+    reset mid-body         | Unavailable    | BACKEND_UNAVAILABLE | 2     | in doubt
+    closed mid-body        | Unavailable    | BACKEND_UNAVAILABLE | 2     | in doubt
+    closed without a word  | Unavailable    | BACKEND_UNAVAILABLE | 2     | in doubt
+    no HTTP at all         | Unavailable    | BACKEND_UNAVAILABLE | 2     | in doubt
+    500                    | Unavailable    | BACKEND_UNAVAILABLE | 2     | in doubt
+    502 HTML               | Unavailable    | BACKEND_UNAVAILABLE | 2     | in doubt
+    200 HTML               | ProtocolError  | INTERNAL            | 1     | in doubt
+    truncated JSON         | ProtocolError  | INTERNAL            | 1     | in doubt
+    body too large         | InvalidRequest | BAD_USER_INPUT      | 1     | in doubt
+    session lost           | SessionExpired | SESSION_EXPIRED     | 1     | not done
+    PAT expired            | SessionExpired | SESSION_EXPIRED     | 1     | not done
+    TLS unknown issuer     | Unavailable    | BACKEND_UNAVAILABLE | 2     | not done
+    TLS another host's     | Unavailable    | BACKEND_UNAVAILABLE | 2     | not done
+    TLS over               | Unavailable    | BACKEND_UNAVAILABLE | 2     | not done
+    DNS gone               | Unavailable    | BACKEND_UNAVAILABLE | 2     | not done
+    port closed            | Unavailable    | BACKEND_UNAVAILABLE | 2     | not done
+"""
+UNAVAILABLE = "BACKEND_UNAVAILABLE"
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One mishap and what becomes of it."""
 
     mishap: str
-    server: Respond | None
     error: type[BackendError]
     code: str
-    reads: int  # attempts of a read; a login and a write have one, always
-    token: SecretStr = SESSION
+    reads: int
+    in_doubt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mishap:
+    """How it is brought about."""
+
+    server: Respond | None = None
+    base: str | None = None
     transport: dict[str, Any] = field(default_factory=dict)
     certificate: tuple[str, int] | None = None  # for whom, for how many days
     trusted: bool = False
-    base: str | None = None
+    token: SecretStr = SESSION
 
 
-UNAVAILABLE, TIMEOUT, EXPIRED = "BACKEND_UNAVAILABLE", "BACKEND_TIMEOUT", "SESSION_EXPIRED"
-QUICK = {"read_timeout": 0.15}
-MATRIX = [
-    # mishap, server, error, code, attempts of a read
-    Row("time-out", silent, TimedOut, TIMEOUT, 1, transport=QUICK),
-    Row(
-        "reset mid-body",
-        broken_off(response("200 OK", WHOLE[:20], length=len(WHOLE)), reset=True),
-        Unavailable,
-        UNAVAILABLE,
-        2,
+def row(line: str) -> Row:
+    name, error, code, reads, write = (cell.strip() for cell in line.split("|"))
+    assert write in {"in doubt", "not done"}
+    return Row(name, getattr(errors, error), code, int(reads), write == "in doubt")
+
+
+HALF = response("200 OK", WHOLE[:20], length=len(WHOLE))
+GOOD = answering(response("200 OK", WHOLE))
+MATRIX = [row(line) for line in TABLE.strip().splitlines()[1:]]
+MISHAPS = {
+    "time-out": Mishap(silent, transport={"read_timeout": 0.15}),
+    "slow body": Mishap(dripping(response("200 OK", WHOLE), 0.02)),
+    "reset mid-body": Mishap(broken_off(HALF, reset=True)),
+    "closed mid-body": Mishap(broken_off(HALF, reset=False)),
+    "closed without a word": Mishap(broken_off(b"", reset=False)),
+    "no HTTP at all": Mishap(answering(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")),
+    "500": Mishap(answering(response("500 Server Error", HTML))),
+    "502 HTML": Mishap(answering(response("502 Bad Gateway", HTML, "Content-Type: text/html"))),
+    "200 HTML": Mishap(answering(response("200 OK", HTML, "Content-Type: text/html"))),
+    "truncated JSON": Mishap(answering(response("200 OK", WHOLE[:-9]))),
+    "body too large": Mishap(
+        answering(response("200 OK", WHOLE + b" " * 5000)), transport={"largest": 4096}
     ),
-    Row(
-        "closed mid-body",
-        broken_off(response("200 OK", WHOLE[:20], length=len(WHOLE)), reset=False),
-        Unavailable,
-        UNAVAILABLE,
-        2,
-    ),
-    Row("closed without a word", broken_off(b"", reset=False), Unavailable, UNAVAILABLE, 2),
-    Row(
-        "500",
-        answering(response("500 Server Error", HTML)),
-        Unavailable,
-        UNAVAILABLE,
-        2,
-    ),
-    Row(
-        "502 HTML",
-        answering(response("502 Bad Gateway", HTML, "Content-Type: text/html")),
-        Unavailable,
-        UNAVAILABLE,
-        2,
-    ),
-    Row(
-        "200 HTML",
-        answering(response("200 OK", HTML, "Content-Type: text/html")),
-        ProtocolError,
-        "INTERNAL",
-        1,
-    ),
-    Row("truncated JSON", answering(response("200 OK", WHOLE[:-9])), ProtocolError, "INTERNAL", 1),
-    Row("no HTTP at all", answering(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), Unavailable, UNAVAILABLE, 2),
-    Row("session lost", answering(response("200 OK", LOST)), SessionExpired, EXPIRED, 1),
-    Row(
-        "PAT expired",
-        answering(response("200 OK", OVER)),
-        SessionExpired,
-        EXPIRED,
-        1,
-        token=TOKEN,
-    ),
-    Row(
-        "TLS: unknown issuer",
-        answering(response("200 OK", WHOLE)),
-        Unavailable,
-        UNAVAILABLE,
-        2,
-        certificate=("127.0.0.1", 2),
-    ),
-    Row(
-        "TLS: another host's certificate",
-        answering(response("200 OK", WHOLE)),
-        Unavailable,
-        UNAVAILABLE,
-        2,
-        certificate=("openbis.example", 2),
-        trusted=True,
-    ),
-    Row(
-        "TLS: certificate over",
-        answering(response("200 OK", WHOLE)),
-        Unavailable,
-        UNAVAILABLE,
-        2,
-        certificate=("127.0.0.1", -1),
-        trusted=True,
-    ),
-    Row("DNS gone", None, Unavailable, UNAVAILABLE, 2, base="https://openbis.invalid"),
-    Row("port closed", None, Unavailable, UNAVAILABLE, 2, base="http://127.0.0.1:9"),
-    Row(
-        "slow body",
-        dripping(response("200 OK", WHOLE), 0.02),
-        TimedOut,
-        TIMEOUT,
-        1,
-        transport={"read_timeout": 5.0},
-    ),
-    Row(
-        "body too large",
-        answering(response("200 OK", WHOLE + b" " * 5000)),
-        InvalidRequest,
-        "BAD_USER_INPUT",
-        1,
-        transport={"largest": 4096},
-    ),
-]
+    "session lost": Mishap(answering(response("200 OK", LOST))),
+    "PAT expired": Mishap(answering(response("200 OK", OVER)), token=TOKEN),
+    "TLS unknown issuer": Mishap(GOOD, certificate=("127.0.0.1", 2)),
+    "TLS another host's": Mishap(GOOD, certificate=("openbis.example", 2), trusted=True),
+    "TLS over": Mishap(GOOD, certificate=("127.0.0.1", -1), trusted=True),
+    "DNS gone": Mishap(base="https://openbis.invalid"),
+    "port closed": Mishap(base="http://127.0.0.1:9"),
+}
 
 Act = Callable[[OpenbisClient, SecretStr, Call], Any]
 
@@ -210,32 +171,34 @@ async def test_each_mishap(
     caplog.set_level(logging.DEBUG)
     call = Call()
     async with AsyncExitStack() as stack:
-        options: dict[str, Any] = {"trust_env": False, **row.transport}
+        mishap = MISHAPS[row.mishap]
+        options: dict[str, Any] = {"trust_env": False, **mishap.transport}
         context: ssl.SSLContext | None = None
-        if row.certificate is not None:
-            made = self_signed(tmp_path, row.certificate[0], days=row.certificate[1])
+        if mishap.certificate is not None:
+            made = self_signed(tmp_path, mishap.certificate[0], days=mishap.certificate[1])
             context = made.server
-            if row.trusted:
+            if mishap.trusted:
                 options["ca_file"] = made.file
         server = None
-        if row.server is not None:
-            server = await stack.enter_async_context(wrecked(row.server, context))
-        base = row.base or (server.base if server else "")
+        if mishap.server is not None:
+            server = await stack.enter_async_context(wrecked(mishap.server, context))
+        base = mishap.base or (server.base if server else "")
         # A lane that never gives up, so that each row is about its own mishap.
         lane = Lane(Source.OPENBIS, timeout=0.4, threshold=99, pause=0.01)
         client = OpenbisClient(HttpTransport(base, **options), lane)
         stack.push_async_callback(client.aclose)
-        with pytest.raises(row.error) as caught:
-            await act(client, row.token, call)
+        with pytest.raises(BackendError) as caught:
+            await act(client, mishap.token, call)
     error = caught.value
-    assert type(error) is row.error
+    in_doubt = act is write and row.in_doubt
+    assert type(error) is (OutcomeUnknown if in_doubt else row.error)
     assert error.source is Source.OPENBIS
-    assert _code(error) == row.code
+    assert _code(error) == (UNAVAILABLE if in_doubt else row.code)
     expected = row.reads if act is read else 1
     assert len(call.meter.operations) == expected
-    if server is not None and row.certificate is None:
+    if server is not None and mishap.certificate is None:
         assert server.requests == expected
-    if row.certificate is not None:
+    if mishap.certificate is not None:
         assert "certificate is not trusted" in error.message
         assert server is not None
         assert server.requests == 0, "nothing is said to whom we do not trust"
