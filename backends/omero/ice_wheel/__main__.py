@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -44,10 +45,19 @@ def provide(options: argparse.Namespace, progress: Progress) -> None:
         raise IceBuildError(
             "this builds on Linux only; elsewhere install a wheel of zeroc-ice 3.6.5 with pip"
         )
-    deadline = time.monotonic() + options.limit * 60
     root = usable_root(options.cache)
-    if root != options.cache:
-        progress.step(f"{options.cache} cannot be written; building in {root}, uncached")
+    if root == options.cache:
+        _provide_from(root, options, progress)
+        return
+    progress.step(f"{options.cache} cannot be written; building in {root}, nothing is kept")
+    try:
+        _provide_from(root, options, progress)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _provide_from(root: Path, options: argparse.Namespace, progress: Progress) -> None:
+    deadline = time.monotonic() + options.limit * 60
     cache = WheelCache(root, recipe.key())
     with cache.held(deadline):
         wheel = cache.wheel()
