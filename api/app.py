@@ -25,6 +25,7 @@ from api.auth import Credentials, Door, Nobody, TokenBox, ViewerSource
 from api.explorer import explorer_routes
 from api.http import GraphQLEndpoint, Wire
 from api.observe import Drain, Health, Observation, error_response, record_of
+from api.pictures import Pictures
 from api.schema import build_schema
 from api.settings import Settings
 from api.types.errors import collapse, format_error
@@ -32,6 +33,7 @@ from backends.lane import Call, Lane, Meter
 from link_store.database import LinkDatabase
 from resolvers.context import RequestContext, Services
 from resolvers.loaders import Loaders
+from resolvers.pictures import Thumbnails
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +106,18 @@ def create_app(settings: Settings, parts: Parts, tokens: TokenBox) -> Starlette:
             renew=renew,
         )
     )
+    pictures = Pictures(
+        parts.services,
+        door,
+        Thumbnails(parts.services.omero),
+        settings.limits.deadline_seconds,
+    )
     app = Starlette(
         routes=[
             Route("/graphql", endpoint),
             Route("/healthz", health.healthz),
             Route("/readyz", health.readyz),
+            *pictures.routes(),
             *(explorer_routes() if settings.explorer else ()),
             *parts.routes,
         ],

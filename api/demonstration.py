@@ -25,10 +25,10 @@ from api.observe import error_response, record_of
 from api.settings import Settings
 from backends.demo.accounts import DEMO_PASSWORD
 from backends.demo.faults import Faults
-from backends.demo.omero_store import OmeroStore
-from backends.demo.omero_transport import StoreTransport
+from backends.demo.omero.store import OmeroStore
+from backends.demo.omero.transport import StoreTransport
 from backends.demo.openbis.server import create_openbis_server
-from backends.demo.sheet import load_sheet
+from backends.demo.sheet.loader import load_sheet
 from backends.demo.study import build_world
 from backends.demo.world import World
 from backends.errors import Source
@@ -120,7 +120,14 @@ def demonstration(
             await database.dispose()
 
     parts = Parts(
-        services=Services(openbis, omero, links, ViewerCache()),
+        services=Services(
+            openbis,
+            omero,
+            links,
+            ViewerCache(),
+            omero_web=settings.omero_web_url,
+            omero_web_server=settings.omero_web_server,
+        ),
         database=database,
         lanes=lanes,
         start=start,

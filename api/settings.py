@@ -74,6 +74,18 @@ class Settings(BaseSettings):
         default=30.0, gt=0, le=600, description="seconds for one OMERO call"
     )
 
+    omero_web_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        description="where OMERO.web is, with its prefix: https://host[:port][/prefix]",
+    )
+    omero_web_server: int = Field(
+        default=1,
+        ge=1,
+        le=999,
+        description="OMERO.web's number for this OMERO (omero.web.server_list)",
+    )
+
     database_url: SecretStr = Field(
         default=SecretStr("sqlite:///omnibis.sqlite"),
         description="the link store: sqlite:///file, sqlite:// (temporary) or postgresql://…",

@@ -41,6 +41,7 @@ class Services:
     cache: ViewerCache
     subject_types: tuple[str, ...] = ("Q_BIOLOGICAL_ENTITY",)
     omero_web: str | None = None  # base address of OMERO.web, for viewer links
+    omero_web_server: int = 1  # the number that OMERO.web knows our OMERO by
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,9 +119,19 @@ def resolve_thumbnail_url(
     return addresses.thumbnail(root.omero_id, size)
 
 
-def resolve_viewer_url(root: strawberry.Parent[ImageRecord], info: Info) -> str | None:
+def resolve_viewer_url(
+    root: strawberry.Parent[ImageRecord],
+    info: Info,
+    signed_in: Annotated[
+        bool,
+        strawberry.argument(
+            description="Whether the address leads there over this server, which signs the viewer "
+            "in with a session made for it; no session stands in the address itself."
+        ),
+    ] = False,
+) -> str | None:
     """Return the address of the image in OMERO.web."""
-    return addresses.viewer(info.context, root.omero_id)
+    return addresses.viewer(info.context, root.omero_id, signed_in=signed_in)
 
 
 def resolve_iviewer_url(root: strawberry.Parent[ImageRecord], info: Info) -> str | None:
