@@ -90,7 +90,7 @@ def demo(
     from api import demonstration, server  # noqa: PLC0415 - see the module's docstring
     from api.app import create_app  # noqa: PLC0415
     from api.auth import TokenBox  # noqa: PLC0415
-    from backends.demo.sheet import SheetError  # noqa: PLC0415
+    from backends.demo.sheet.loader import SheetError  # noqa: PLC0415
 
     study = demonstration.Sheet(sheet, mapping) if sheet and mapping else None
     try:
@@ -107,30 +107,32 @@ def demo(
 
 
 @app.command()
-def serve() -> None:
-    """Run omnibis over the openBIS and the OMERO named in the settings."""
-    from api.auth import token_box  # noqa: PLC0415 - see the module's docstring
+def serve(
+    embedded_omero: Annotated[
+        bool,
+        typer.Option("--embedded-omero", help="Put the demonstration's OMERO beside the openBIS."),
+    ] = False,
+) -> None:
+    """Run omnibis over the openBIS named in the settings."""
+    from api import server  # noqa: PLC0415 - see the module's docstring
+    from api.app import create_app  # noqa: PLC0415
+    from api.auth import token_box  # noqa: PLC0415
+    from api.production import wire_parts  # noqa: PLC0415
     from api.settings import SettingsError  # noqa: PLC0415
+    from link_store.errors import LinkStoreError  # noqa: PLC0415
 
     settings = _settings()
-    missing = [
-        variable
-        for variable, value in (
-            ("OMNIBIS_OPENBIS_URL", settings.openbis_url),
-            ("OMNIBIS_OMERO_HOST", settings.omero_host),
-        )
-        if value is None
-    ]
-    if missing:
-        _stop(f"{' and '.join(missing)} must be set; `omnibis demo` needs neither.")
     try:
-        token_box(settings)
-    except SettingsError as error:
+        tokens = token_box(settings)
+        parts = wire_parts(settings, embedded_omero=embedded_omero)
+        listener = server.take_port(settings.host, settings.port)
+    except (SettingsError, server.ServerError) as error:
         _stop(str(error))
-    _stop(
-        "the settings are complete, but this version cannot reach a real OMERO yet: the Ice "
-        "transport comes with a later one. `omnibis demo` runs over embedded backends."
-    )
+    except LinkStoreError as error:
+        _stop(error.message)
+    application = create_app(settings, parts, tokens)
+    ready = f"omnibis is ready at {server.address_of(listener)}/graphql"
+    _serve(application, listener, settings, lambda: typer.echo(ready))
 
 
 @app.command()

@@ -23,6 +23,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from api.guard import Limits
 
 PREFIX: Final = "OMNIBIS_"
+TEST_PREFIX: Final = "OMNIBIS_TEST_"  # what our tests are told, such as a live server's address
 SECRETS: Final = frozenset({"token_key", "database_url"})  # a database URL may hold a password
 KEY_BYTES: Final = 32
 
@@ -44,7 +45,15 @@ class Settings(BaseSettings):
     openbis_url: str | None = Field(
         default=None,
         pattern=r"^https?://[^\s/?#]+",
-        description="where openBIS is: https://host[:port]",
+        description="where openBIS is: https://host[:port][/prefix]",
+    )
+    openbis_ca_file: Path | None = Field(
+        default=None,
+        description="the only certificates to trust openBIS with, in PEM; else the system's",
+    )
+    openbis_verify: bool = Field(default=True, description="check openBIS's certificate")
+    openbis_allow_http: bool = Field(
+        default=False, description="speak plain http to an openBIS on another machine"
     )
     openbis_instance: str = Field(
         default="openbis",
@@ -52,7 +61,10 @@ class Settings(BaseSettings):
         description="openBIS's name in the links",
     )
     openbis_concurrency: int = Field(
-        default=8, ge=1, le=256, description="calls to openBIS at one time"
+        default=8, ge=1, le=256, description="calls, and connections, to openBIS at one time"
+    )
+    openbis_connect_timeout: float = Field(
+        default=5.0, gt=0, le=600, description="seconds to open a connection to openBIS"
     )
     openbis_timeout: float = Field(
         default=30.0, gt=0, le=600, description="seconds for one openBIS call"
@@ -174,7 +186,7 @@ def load_settings(environment: Mapping[str, str] | None = None, **given: Any) ->
     values: dict[str, Any] = {}
     limits: dict[str, Any] = {}
     for variable in sorted(environment):
-        if not variable.startswith(PREFIX):
+        if not variable.startswith(PREFIX) or variable.startswith(TEST_PREFIX):
             continue
         path = known.get(variable)
         if path is None:

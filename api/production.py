@@ -1,0 +1,125 @@
+"""The parts of `omnibis serve`: openBIS over HTTP, OMERO, and the link store of the settings.
+
+Beside `api/demonstration.py`, which builds the same parts over embedded backends. OMERO over Ice is
+not there yet: its side says so, in a sentence, wherever it is asked, and the openBIS side answers
+all the same. The embedded OMERO can stand in for it, for trying out. Called by `api/cli.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from api.app import Parts
+from api.settings import Settings, SettingsError
+from backends.errors import Source
+from backends.lane import Lane
+from backends.omero.client import OmeroClient
+from backends.omero.transport import OmeroTransport
+from backends.openbis.client import OpenbisClient
+from backends.openbis.transport import HttpTransport
+from link_store.database import LinkDatabase
+from link_store.store import LinkStore
+from resolvers.context import Services
+from resolvers.viewers import ViewerCache
+
+NO_OMERO = (
+    "No OMERO is connected to this server; openBIS answers without it. "
+    "Ask its operator to set OMNIBIS_OMERO_HOST."
+)
+NO_ICE = (
+    "This version of omnibis cannot reach an OMERO over Ice yet; openBIS answers without it, "
+    "and the images come with a later version."
+)
+
+
+class _NoOmero:
+    """Stands where a transport would; its lane is blocked, so that nothing ever calls it."""
+
+    async def aclose(self) -> None:
+        """Close nothing."""
+
+
+def wire_parts(settings: Settings, *, embedded_omero: bool = False) -> Parts:
+    """Make the parts for real backends; nothing is opened before they are started.
+
+    Args:
+        settings: where openBIS is, and how it is spoken to.
+        embedded_omero: whether the demonstration's OMERO is put beside it.
+
+    Raises:
+        SettingsError: a setting that concerns openBIS is missing, or of no use.
+    """
+    openbis_lane = Lane(
+        Source.OPENBIS, concurrency=settings.openbis_concurrency, timeout=settings.openbis_timeout
+    )
+    openbis = OpenbisClient(openbis_transport(settings), openbis_lane)
+    omero_lane, omero_transport = _omero(settings, embedded=embedded_omero)
+    omero = OmeroClient(omero_transport, omero_lane)
+    database = LinkDatabase(settings.database_url.get_secret_value())
+    links = LinkStore(database, settings.openbis_instance, settings.omero_instance)
+
+    async def start() -> None:
+        # A file of one's own is brought up to date by who uses it; a database that several
+        # replicas share is migrated by the operator, and `/readyz` says when that is due.
+        if database.dialect == "sqlite":
+            await database.migrate()
+
+    async def stop() -> None:
+        try:
+            await openbis.aclose()
+            await omero.aclose()
+        finally:
+            await database.dispose()
+
+    return Parts(
+        services=Services(
+            openbis,
+            omero,
+            links,
+            ViewerCache(),
+            omero_web=settings.omero_web_url,
+            omero_web_server=settings.omero_web_server,
+        ),
+        database=database,
+        lanes={"openbis": openbis_lane, "omero": omero_lane},
+        start=start,
+        stop=stop,
+    )
+
+
+def openbis_transport(settings: Settings, **options: Any) -> HttpTransport:
+    """Make the way to the openBIS of the settings.
+
+    Raises:
+        SettingsError: its address or its certificates are missing, or of no use.
+    """
+    if settings.openbis_url is None:
+        raise SettingsError("OMNIBIS_OPENBIS_URL must be set; `omnibis demo` needs none.")
+    try:
+        return HttpTransport(
+            settings.openbis_url,
+            connections=settings.openbis_concurrency,
+            connect_timeout=settings.openbis_connect_timeout,
+            read_timeout=settings.openbis_timeout,
+            ca_file=settings.openbis_ca_file,
+            verify=settings.openbis_verify,
+            allow_http=settings.openbis_allow_http,
+            **options,
+        )
+    except ValueError as error:
+        raise SettingsError(f"OMNIBIS_OPENBIS_URL cannot be used. {error}") from None
+
+
+def _omero(settings: Settings, *, embedded: bool) -> tuple[Lane, OmeroTransport]:
+    if embedded:
+        # Only who asks for it loads the demonstration and its studies.
+        from backends.demo.omero.store import OmeroStore  # noqa: PLC0415
+        from backends.demo.omero.transport import StoreTransport  # noqa: PLC0415
+        from backends.demo.study import build_world  # noqa: PLC0415
+
+        lane = Lane(
+            Source.OMERO, concurrency=settings.omero_concurrency, timeout=settings.omero_timeout
+        )
+        return lane, StoreTransport(OmeroStore(build_world().omero))
+    why = NO_OMERO if settings.omero_host is None else NO_ICE
+    return Lane(Source.OMERO, blocked=why), cast("OmeroTransport", _NoOmero())
