@@ -105,8 +105,9 @@ _OF_A_SOURCE = {
 
 
 def code_of(error: Exception) -> str:
-    """Return the code of an error of one of the three trees."""
-    return _CODES.get(type(error), ErrorCode.INTERNAL).value
+    """Return the code of an error of one of the three trees; a finer class has its parent's."""
+    known = (_CODES[class_] for class_ in type(error).__mro__ if class_ in _CODES)
+    return next(known, ErrorCode.INTERNAL).value
 
 
 def _extensions(error: GraphQLError) -> dict[str, Any]:
@@ -132,4 +133,4 @@ def _extensions(error: GraphQLError) -> dict[str, Any]:
 
 
 def _is_ours(original: Exception | None) -> bool:
-    return type(original) in _CODES
+    return isinstance(original, tuple(_CODES))
