@@ -33,6 +33,7 @@ def draw(subject: Subject, longest_side: int) -> bytes:
     scale = max(2 if longest_side * 2 <= _FINE_CANVAS else 1, _LEAST_CANVAS / longest_side)
     canvas = Canvas(
         Random(f"picture {subject.image}"),  # noqa: S311 - chance for looks, not for secrets
+        Random(f"noise {subject.image}"),  # noqa: S311 - of its own: it takes more at larger sizes
         (math.ceil(size[0] * scale), math.ceil(size[1] * scale)),
     )
     picture = _PAINTERS[subject.modality](canvas, subject)
@@ -53,9 +54,10 @@ def _fit(subject: Subject, longest_side: int) -> tuple[int, int]:
 
 @dataclass(slots=True)
 class Canvas:
-    """Where a picture is drawn: its chance, and its size in pixels."""
+    """Where a picture is drawn: what its shapes and its noise follow from, its size in pixels."""
 
     chance: Random
+    noise: Random
     size: tuple[int, int]
 
     @property
@@ -102,7 +104,7 @@ class Canvas:
     def grainy(self, plane: Plane, share: float) -> Plane:
         """The plane with the noise of a detector."""
         width, height = self.size
-        noise = Image.frombytes("L", self.size, self.chance.randbytes(width * height))
+        noise = Image.frombytes("L", self.size, self.noise.randbytes(width * height))
         return Image.blend(plane, ImageChops.multiply(noise, plane.point(_ramp(60, 255))), share)
 
     def blurred(self, plane: Plane, radius: float) -> Plane:
