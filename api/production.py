@@ -1,8 +1,9 @@
 """The parts of `omnibis serve`: openBIS over HTTP, OMERO, and the link store of the settings.
 
-Beside `api/demonstration.py`, which builds the same parts over embedded backends. OMERO over Ice is
-not there yet: its side says so, in a sentence, wherever it is asked, and the openBIS side answers
-all the same. The embedded OMERO can stand in for it, for trying out. Called by `api/cli.py`.
+Beside `api/demonstration.py`, which builds the same parts over embedded backends. OMERO is reached
+over Ice where the settings name one; where they do not, its side says so, in a sentence, wherever
+it is asked, and the openBIS side answers all the same. The embedded OMERO can stand in for it, for
+trying out. Called by `api/cli.py`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from api.settings import Settings, SettingsError
 from backends.errors import Source
 from backends.lane import Lane
 from backends.omero.client import OmeroClient
+from backends.omero.connect import IceMissing, ice_transport
+from backends.omero.ice_address import AddressError, IceOptions, OmeroAddress
 from backends.omero.transport import OmeroTransport
 from backends.openbis.client import OpenbisClient
 from backends.openbis.transport import HttpTransport
@@ -25,10 +28,6 @@ from resolvers.viewers import ViewerCache
 NO_OMERO = (
     "No OMERO is connected to this server; openBIS answers without it. "
     "Ask its operator to set OMNIBIS_OMERO_HOST."
-)
-NO_ICE = (
-    "This version of omnibis cannot reach an OMERO over Ice yet; openBIS answers without it, "
-    "and the images come with a later version."
 )
 
 
@@ -47,7 +46,8 @@ def wire_parts(settings: Settings, *, embedded_omero: bool = False) -> Parts:
         embedded_omero: whether the demonstration's OMERO is put beside it.
 
     Raises:
-        SettingsError: a setting that concerns openBIS is missing, or of no use.
+        SettingsError: a setting is missing or of no use, or OMERO is named but omero-py is not
+            installed.
     """
     openbis_lane = Lane(
         Source.OPENBIS, concurrency=settings.openbis_concurrency, timeout=settings.openbis_timeout
@@ -111,15 +111,44 @@ def openbis_transport(settings: Settings, **options: Any) -> HttpTransport:
 
 
 def _omero(settings: Settings, *, embedded: bool) -> tuple[Lane, OmeroTransport]:
-    if embedded:
-        # Only who asks for it loads the demonstration and its studies.
-        from backends.demo.omero.store import OmeroStore  # noqa: PLC0415
-        from backends.demo.omero.transport import StoreTransport  # noqa: PLC0415
-        from backends.demo.study import build_world  # noqa: PLC0415
+    if settings.omero_host is None and not embedded:
+        return Lane(Source.OMERO, blocked=NO_OMERO), cast("OmeroTransport", _NoOmero())
+    lane = Lane(
+        Source.OMERO, concurrency=settings.omero_concurrency, timeout=settings.omero_timeout
+    )
+    if not embedded:
+        return lane, omero_transport(settings)
+    # Only who asks for it loads the demonstration and its studies.
+    from backends.demo.omero.store import OmeroStore  # noqa: PLC0415
+    from backends.demo.omero.transport import StoreTransport  # noqa: PLC0415
+    from backends.demo.study import build_world  # noqa: PLC0415
 
-        lane = Lane(
-            Source.OMERO, concurrency=settings.omero_concurrency, timeout=settings.omero_timeout
+    return lane, StoreTransport(OmeroStore(build_world().omero))
+
+
+def omero_transport(settings: Settings) -> OmeroTransport:
+    """Make the way to the OMERO of the settings.
+
+    Raises:
+        SettingsError: its address or its certificates are missing or of no use, or omero-py is not
+            installed.
+    """
+    if settings.omero_host is None:
+        raise SettingsError("OMNIBIS_OMERO_HOST must be set; `omnibis demo` needs none.")
+    try:
+        address = OmeroAddress.parse(
+            settings.omero_host, settings.omero_port, allow_plain=settings.omero_allow_plain
         )
-        return lane, StoreTransport(OmeroStore(build_world().omero))
-    why = NO_OMERO if settings.omero_host is None else NO_ICE
-    return Lane(Source.OMERO, blocked=why), cast("OmeroTransport", _NoOmero())
+        return ice_transport(
+            address,
+            IceOptions(
+                verify=settings.omero_verify,
+                ca_file=settings.omero_ca_file,
+                connect_timeout=settings.omero_connect_timeout,
+                invocation_timeout=settings.omero_invocation_timeout,
+                keep_alive=settings.omero_keep_alive,
+                separate=settings.omero_separate_clients,
+            ),
+        )
+    except (AddressError, IceMissing) as error:
+        raise SettingsError(f"OMNIBIS_OMERO_HOST cannot be used. {error}") from None

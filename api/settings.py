@@ -71,10 +71,39 @@ class Settings(BaseSettings):
     )
 
     omero_host: str | None = Field(
-        default=None, pattern=r"^[^\s/]+$", description="where OMERO's Glacier2 router is"
+        default=None,
+        pattern=r"^[^\s?#@]+$",
+        description="where OMERO is: a host name, or ssl://, wss://, tcp:// or ws://host[:port]",
     )
-    omero_port: int = Field(
-        default=4064, ge=1, le=65535, description="the port of OMERO's Glacier2 router"
+    omero_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="the port of OMERO's router; else what is usual: 4064 for a host name",
+    )
+    omero_ca_file: Path | None = Field(
+        default=None,
+        description="certificates to trust for OMERO, in PEM; else the system's",
+    )
+    omero_verify: bool = Field(default=True, description="check OMERO's certificate")
+    omero_allow_plain: bool = Field(
+        default=False, description="take a tcp:// or ws:// address of another machine"
+    )
+    omero_connect_timeout: float = Field(
+        default=5.0, gt=0, le=600, description="seconds to open a connection to OMERO"
+    )
+    omero_invocation_timeout: float = Field(
+        default=30.0, gt=0, le=600, description="seconds after which Ice gives up a call to OMERO"
+    )
+    omero_keep_alive: float = Field(
+        default=240.0,
+        ge=1,
+        le=540,
+        description="seconds between signs of life of each OMERO session (OMERO ends it at 600)",
+    )
+    omero_separate_clients: bool = Field(
+        default=False,
+        description="give each viewer an omero.client of his own, with four threads each",
     )
     omero_instance: str = Field(
         default="omero", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="OMERO's name in the links"

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 import Glacier2
+import Glacier2_Router_ice  # noqa: F401 - if omero is imported first, Glacier2 lacks it
 import Ice
 import omero
 import omero.clients

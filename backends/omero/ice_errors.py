@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import Glacier2
+import Glacier2_Router_ice  # noqa: F401 - if omero is imported first, Glacier2 lacks it
 import Ice
 import omero
 

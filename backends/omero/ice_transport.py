@@ -85,6 +85,13 @@ class IceTransport:
         """Open a session for another user; see `Sessions.sudo`."""
         return await self.sessions.sudo(session, user, life=life, idle=idle, group=group)
 
+    async def open_another(
+        self, session: SecretStr, *, life_seconds: int, idle_seconds: int
+    ) -> SecretStr:
+        """Open a second session of the same user; nothing is left to repeat when it fails."""
+        life, idle = timedelta(seconds=life_seconds), timedelta(seconds=idle_seconds)
+        return await self.sessions.another(session, life=life, idle=idle)
+
     async def version(self, session: SecretStr) -> str:
         """Return the server's version."""
 

@@ -258,10 +258,27 @@ class Sessions:
                 raise AccessDenied(
                     Source.OMERO, "Nobody may act for this user in OMERO, or there is no such user."
                 ) from None
-            error = translate(failed.error)
             if is_stale(failed.error):
                 self.drop(seat)
-            raise error from None
+            raise translate(failed.error) from None
+        return SecretStr(opened.uuid.val)
+
+    async def another(self, session: SecretStr, *, life: timedelta, idle: timedelta) -> SecretStr:
+        """Open a second session of the same user, without a password.
+
+        Raises:
+            BackendError: the session is over, or the server cannot be reached.
+        """
+        seat = await self.seat(session)
+        try:
+            service = await seat.service("ISession")
+            opened = await seat.call(
+                service.begin_createUserSession, _milliseconds(life), _milliseconds(idle), None
+            )
+        except CallFailed as failed:
+            if is_stale(failed.error):
+                self.drop(seat)
+            raise translate(failed.error) from None
         return SecretStr(opened.uuid.val)
 
     async def aclose(self) -> None:

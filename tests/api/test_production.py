@@ -102,17 +102,57 @@ async def test_images_without_an_omero_say_so_in_a_sentence(openbis: Any) -> Non
     assert error["message"].startswith("No OMERO is connected to this server")
 
 
-async def test_a_named_omero_is_honestly_not_reached(openbis: Any) -> None:
+@pytest.mark.parametrize(
+    ("host", "port", "advice"),
+    [
+        ("omero host", None, "The address of OMERO is"),
+        ("http://omero.example", None, "begins with ssl://, wss://, tcp:// or ws://"),
+        ("tcp://omero.example", None, "would send passwords unencrypted; use ssl://"),
+        ("ssl://omero.example/path", None, "Only a wss:// or ws:// address"),
+        ("omero.example:99999", None, "from 1 to 65535"),
+    ],
+)
+def test_an_address_of_no_use_for_omero_is_told(
+    openbis: Any, host: str, port: int | None, advice: str
+) -> None:
+    settings = load_settings({}, openbis_url=openbis[0], database_url="sqlite://").model_copy(
+        update={"omero_host": host, "omero_port": port}
+    )
+    with pytest.raises(SettingsError, match="OMNIBIS_OMERO_HOST cannot be used") as refused:
+        wire_parts(settings)
+    assert advice in str(refused.value)
+
+
+def test_omero_without_its_library_says_how_to_install_it(
+    openbis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "backends.omero.ice_transport", None)
     settings = load_settings(
         {}, openbis_url=openbis[0], omero_host="omero.example", database_url="sqlite://"
+    )
+    with pytest.raises(SettingsError, match="not installed here: run") as refused:
+        wire_parts(settings)
+    assert "pip install 'omnibis[omero]'" in str(refused.value)
+    assert "omero.example" not in str(refused.value)
+
+
+async def test_an_omero_that_is_not_there_is_told_by_its_images_only(openbis: Any) -> None:
+    pytest.importorskip("omero", reason="the extra omnibis[omero] is not installed")
+    settings = load_settings(
+        {},
+        openbis_url=openbis[0],
+        omero_host="tcp://127.0.0.1",
+        omero_port=1,
+        database_url="sqlite://",
     )
     query = "query { images(first: 1) { edges { node { name } } } }"
     async with opened(settings) as client:
         headers = {"x-omero-session": "whatever"}
         response = await client.post("/graphql", json={"query": query}, headers=headers)
     (error,) = response.json()["errors"]
-    assert "cannot reach an OMERO over Ice yet" in error["message"]
-    assert "omero.example" not in error["message"]
+    assert error["extensions"]["code"] == "BACKEND_UNAVAILABLE"
+    assert error["extensions"]["source"] == "OMERO"
+    assert "127.0.0.1" not in error["message"]
 
 
 async def test_the_embedded_omero_can_stand_beside_it(openbis: Any) -> None:
