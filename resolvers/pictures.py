@@ -24,7 +24,7 @@ from resolvers.addresses import LARGEST_ID
 from resolvers.context import Viewer
 from resolvers.errors import Missing, NotSignedIn
 
-WINDOW: Final = 0.005  # seconds that a set waits for company
+WINDOW: Final = 0.01  # seconds that a set waits for company: browsers come with six at a time
 
 Found = Mapping[int, ThumbnailRecord]
 
