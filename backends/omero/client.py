@@ -1,7 +1,8 @@
 """The door to OMERO for everything above: sessions, images, containers, annotations, users.
 
 Every method takes the viewer's session and the request's `Call`, and goes through the lane. The
-work is done in `images.py`, `containers.py` and `facets.py`; no HQL stands here. Objects that the
+work is done in `images.py`, `containers.py` and `facets.py`, and writes are those of `changes.py`;
+no HQL stands here. Objects that the
 viewer may not see are missing from the answers, which is not an error.
 """
 
@@ -17,6 +18,7 @@ from backends.filters import ContainerFilter, ImageFilter, Page, PageRequest
 from backends.lane import Call, Lane
 from backends.omero import containers, decode, facets, images, queries, thumbnails
 from backends.omero.asking import Ask
+from backends.omero.changes import Changing
 from backends.omero.containers import IMAGE_DATASET, IMAGE_PROJECT
 from backends.omero.transport import OmeroIdentity, OmeroTransport
 from backends.records import (
@@ -32,8 +34,8 @@ from backends.records import (
 )
 
 
-class OmeroClient:
-    """Asks OMERO as its viewers.
+class OmeroClient(Changing):
+    """Asks OMERO, and changes it, as its viewers.
 
     Args:
         transport: what carries the calls.
@@ -97,6 +99,10 @@ class OmeroClient:
             call,
             safe=False,
         )
+
+    async def version(self, session: SecretStr, call: Call) -> str:
+        """The server's version."""
+        return await self._lane.call("version", lambda: self._transport.version(session), call)
 
     # --- Projects and datasets -----------------------------------------------------------------
 

@@ -252,6 +252,22 @@ def tags(kind: ImagingKind) -> Projection:
     )
 
 
+def links(entity: str) -> Projection:
+    """Links of one kind, whoever made them; the caller filters."""
+    return Projection(f"linksOf{entity}", ("l.id", "l.parent.id", "l.child.id"), f"{entity} l")
+
+
+def by_external_id(kind: ImagingKind) -> Projection:
+    """P39: objects by the identity that they were given elsewhere."""
+    return Projection(
+        f"externalIdsOf{kind}s",
+        ("x.uuid", "o.id"),
+        f"{kind} o left outer join o.details.externalInfo x",
+        ("x.entityType = :type", "x.uuid in (:uuids)"),
+        order=("o.id",),
+    )
+
+
 # P37
 EXPERIMENTERS = Projection(
     "experimenters",

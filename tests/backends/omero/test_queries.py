@@ -59,13 +59,16 @@ def templates() -> list[Projection]:
     """Every named projection with every way in which the client completes it."""
     whole = [each for each in vars(queries).values() if isinstance(each, Projection)]
     for kind in ImagingKind:
-        whole += [queries.key_values(kind), queries.tags(kind)]
+        whole += [queries.key_values(kind), queries.tags(kind), queries.by_external_id(kind)]
     whole.append(
         queries.IMAGES.join(queries.OBJECTIVE_JOINS)
         .select(*queries.OBJECTIVE_COLUMNS)
         .join(queries.INSTRUMENT_JOINS)
         .select(*queries.INSTRUMENT_COLUMNS)
     )
+    for link in ("ProjectDatasetLink", "DatasetImageLink", "ImageAnnotationLink"):
+        whole.append(queries.links(link).filter("l.parent.id = :parent", "l.child.id in (:ids)"))
+        whole.append(queries.links(link).filter("l.child.id = :child", "l.parent.id in (:ids)"))
     whole.append(queries.IMAGES.filter(queries.IN_DATASET))
     whole.append(queries.IMAGE_DATASETS.select(queries.IMAGE_COUNT).filter(queries.IN_PROJECT))
     whole.append(queries.IMAGE_PROJECTS.select(queries.IMAGE_DATASET_COUNT))
