@@ -113,6 +113,7 @@ DETAILS = {
     "owner": Property("owner", "reference", target="Experimenter"),
     "group": Property("group", "reference", target="ExperimenterGroup"),
     "creationEvent": Property("creationEvent", "reference", target="Event"),
+    "externalInfo": Property("externalInfo", "reference", target="ExternalInfo", nullable=True),
 }
 
 
