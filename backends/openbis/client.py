@@ -23,6 +23,7 @@ from backends.openbis.account import (
     PersonalAccessToken,
     is_personal_access_token,
 )
+from backends.openbis.collector import undisturbed
 from backends.openbis.decode import Decoder
 from backends.openbis.logic import Json
 from backends.openbis.operations import Count, Get, Operation, Request, Search, answer, requests
@@ -149,10 +150,11 @@ class OpenbisClient:
         root, results = await self._results(token, flat, call)
         decoder = Decoder(root)
         remaining = iter(results)
-        return [
-            answer(operation, [next(remaining) for _ in group], decoder)
-            for operation, group in zip(operations, asked, strict=True)
-        ]
+        with undisturbed():
+            return [
+                answer(operation, [next(remaining) for _ in group], decoder)
+                for operation, group in zip(operations, asked, strict=True)
+            ]
 
     async def perform(self, token: SecretStr, operations: Sequence[Json], call: Call) -> list[Json]:
         """Do write operations in one transaction, in their order: all of them, or none.

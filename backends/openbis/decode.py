@@ -8,8 +8,9 @@ share a single experiment record. Unknown keys are ignored and missing ones are 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from backends.openbis.fetch_options import LINKS, Plan
 from backends.openbis.rpc import unusable
@@ -33,27 +34,46 @@ CONTAINERS: frozenset[type[Any]] = frozenset({dict, list})
 LISTS = frozenset({"parents", "children", "omics_datasets"})
 
 
+class _Steps(NamedTuple):
+    """What to do with every bean under a plan."""
+
+    registrator: bool
+    type: bool
+    properties: bool
+    links: tuple[tuple[str, str, Callable[[Any, Plan], Any], Plan], ...]
+    finish: Callable[[Bean, Plan, dict[str, Any]], Any]
+
+
 class Decoder:
     """Reads one answer; keeps the index of its references and the records made so far."""
 
     def __init__(self, result: Any) -> None:
         self._result = result
-        self._index: dict[int, Bean] | None = None
+        self._met: dict[int, Bean] = {}
+        self._all_met = False
         self._records: dict[tuple[int, Plan], Any] = {}
         self._persons: dict[int, PersonRecord] = {}
         self._times: dict[int, datetime] = {}
         self._open: set[tuple[int, Plan]] = set()
+        self._steps: dict[Plan, _Steps] = {}
+        self._codes: dict[int, str] = {}
 
     # --- references ---------------------------------------------------------------------------
 
     def bean(self, value: Any) -> Bean:
         """The object that stands, or is referred to, at a place that must hold one."""
-        if isinstance(value, dict):
+        if value.__class__ is dict:
+            number = value.get("@id")
+            if number.__class__ is int:
+                self._met[number] = value
             return value
-        if isinstance(value, int) and not isinstance(value, bool):
-            if self._index is None:
-                self._index = _indexed(self._result)
-            found = self._index.get(value)
+        if value.__class__ is int:
+            if value not in self._met and not self._all_met:
+                # An object is written out where the server meets it first. Nearly always we have
+                # been there too; only when we had no business there is the whole answer searched.
+                self._met = _indexed(self._result) | self._met
+                self._all_met = True
+            found = self._met.get(value)
             if found is not None:
                 return found
         raise unusable("an object is missing")
@@ -103,7 +123,8 @@ class Decoder:
         key = (id(bean), plan)
         known = self._records.get(key)
         if known is None:
-            self._open.add(key)
+            if plan.recursive:  # no other plan can come back to itself
+                self._open.add(key)
             try:
                 known = self._records[key] = self._make(bean, plan)
             except RecursionError:
@@ -115,36 +136,53 @@ class Decoder:
     # --- entities -----------------------------------------------------------------------------
 
     def _make(self, bean: Bean, plan: Plan) -> Any:
+        steps = self._steps.get(plan) or self._study(plan)
         shared: dict[str, Any] = {
             "code": text(bean, "code"),
             "registered_at": self._time(bean.get("registrationDate")),
             "modified_at": self._time(bean.get("modificationDate")),
             "fetched": plan.fetched,
         }
-        if "registrator" in plan.leaves:
+        if steps.registrator:
             shared["registrator"] = self._person(bean.get("registrator"))
-        if "type" in plan.leaves:
+        if steps.type:
             shared["type_code"] = self._code(bean.get("type"))
-        if "properties" in plan.leaves:
+        if steps.properties:
             shared["properties"] = _properties(bean.get("properties"))
-        for name, target in plan.links.items():
-            value = bean.get(LINKS[plan.kind][name][0])
-            shared[name] = self._many(value, target) if name in LISTS else self._one(value, target)
-        match plan.kind:
-            case Kind.SAMPLE:
-                return self._sample(bean, plan, shared)
-            case Kind.OMICS_DATASET:
-                return self._omics_dataset(bean, plan, shared)
-            case Kind.EXPERIMENT:
-                return ExperimentRecord(
-                    perm_id=self._perm_id(bean), identifier=self._identifier(bean), **shared
-                )
-            case Kind.PROJECT:
-                return self._project(bean, plan, shared)
-            case Kind.SPACE:
-                return SpaceRecord(
-                    perm_id=self._perm_id(bean), description=bean.get("description"), **shared
-                )
+        for name, key, read, target in steps.links:
+            shared[name] = read(bean.get(key), target)
+        return steps.finish(bean, plan, shared)
+
+    def _study(self, plan: Plan) -> _Steps:
+        """What to do with every bean under a plan; said once, since there are many beans."""
+        keys = LINKS[plan.kind]
+        links = tuple(
+            (name, keys[name][0], self._many if name in LISTS else self._one, target)
+            for name, target in plan.links.items()
+        )
+        finish = {
+            Kind.SAMPLE: self._sample,
+            Kind.OMICS_DATASET: self._omics_dataset,
+            Kind.EXPERIMENT: self._experiment,
+            Kind.PROJECT: self._project,
+            Kind.SPACE: self._space,
+        }[plan.kind]
+        leaves = plan.leaves
+        steps = _Steps(
+            "registrator" in leaves, "type" in leaves, "properties" in leaves, links, finish
+        )
+        self._steps[plan] = steps
+        return steps
+
+    def _experiment(self, bean: Bean, _plan: Plan, shared: dict[str, Any]) -> ExperimentRecord:
+        return ExperimentRecord(
+            perm_id=self._perm_id(bean), identifier=self._identifier(bean), **shared
+        )
+
+    def _space(self, bean: Bean, _plan: Plan, shared: dict[str, Any]) -> SpaceRecord:
+        return SpaceRecord(
+            perm_id=self._perm_id(bean), description=bean.get("description"), **shared
+        )
 
     def _sample(self, bean: Bean, plan: Plan, shared: dict[str, Any]) -> SampleRecord:
         if "project" in plan.links and shared["project"] is None:
@@ -214,11 +252,10 @@ class Decoder:
         return self.record(bean, plan)
 
     def _many(self, value: Any, plan: Plan) -> tuple[Any, ...]:
-        return tuple(
-            self.record(bean, plan)
-            for bean in self.beans(value)
-            if (id(bean), plan) not in self._open
-        )
+        beans = self.beans(value)
+        if self._open:
+            beans = [bean for bean in beans if (id(bean), plan) not in self._open]
+        return tuple([self.record(bean, plan) for bean in beans])
 
     def _person(self, value: Any) -> PersonRecord | None:
         bean = self.optional(value)
@@ -230,17 +267,23 @@ class Decoder:
         return known
 
     def _code(self, value: Any) -> str | None:
-        bean = self.optional(value)
-        return None if bean is None else text(bean, "code")
+        if value.__class__ is not int:
+            bean = self.optional(value)
+            return None if bean is None else text(bean, "code")
+        known = self._codes.get(value)
+        if known is None:
+            known = self._codes[value] = text(self.bean(value), "code")
+        return known
 
     def _perm_id(self, bean: Bean) -> str:
         return self._id(bean.get("permId"))
 
     def _identifier(self, bean: Bean) -> str:
-        return text(self.bean(bean.get("identifier")), "identifier")
+        value = bean.get("identifier")
+        return text(value if value.__class__ is dict else self.bean(value), "identifier")
 
     def _id(self, value: Any) -> str:
-        bean = self.bean(value)
+        bean: Bean = value if value.__class__ is dict else self.bean(value)
         return text(bean, "permId" if "permId" in bean else "identifier")
 
     def _time(self, value: Any) -> datetime | None:
@@ -306,6 +349,6 @@ def _spelled(value: Any) -> str:
 def text(bean: Bean, key: str) -> str:
     """A text that every such object has."""
     value = bean.get(key)
-    if not isinstance(value, str):
+    if value.__class__ is not str:
         raise unusable(f"{key} is missing")
     return value

@@ -23,6 +23,7 @@ from backends.errors import (
     Source,
     Unavailable,
 )
+from backends.openbis.collector import undisturbed
 
 METHOD_UNKNOWN = -32601
 
@@ -86,7 +87,8 @@ def envelope(body: bytes) -> dict[str, Any]:
         ProtocolError: it holds neither, so that nobody knows what openBIS meant.
     """
     try:
-        answer = orjson.loads(body)
+        with undisturbed():
+            answer = orjson.loads(body)
     except ValueError:
         raise unusable("its answer is not JSON") from None
     if not isinstance(answer, dict):
