@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 from backends.demo.omero.rights import ReadScope, predicate
@@ -40,11 +40,11 @@ class Subject:
     height: int
     modality: Modality
     colors: tuple[Color, ...] = ()
-    facts: Mapping[str, str] = field(default_factory=dict)  # its key-value pairs
+    facts: tuple[tuple[str, str], ...] = ()  # its key-value pairs
 
     def says(self, *words: str) -> bool:
         """Whether one of these words stands in what is known of the image."""
-        text = " ".join(self.facts.values()).lower()
+        text = " ".join(value for _, value in self.facts).lower()
         return any(word in text for word in words)
 
 
@@ -89,7 +89,7 @@ def read_subjects(
             height,
             _modality(facts.get(pixels, {}), contrasts.get(pixels, set()), image_format or ""),
             tuple(colors.get(pixels, ())),
-            facts.get(pixels, {}),
+            tuple(facts.get(pixels, {}).items()),
         )
         for pixels, image, width, height, image_format in rows
     }

@@ -14,13 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageStat
 
+from backends.demo.omero import pictures
 from backends.demo.omero.errors import (
     StoreQueryError,
     StoreSecurityViolation,
     StoreSessionError,
     StoreUnavailableError,
 )
-from backends.demo.omero.pictures import LARGEST_PICTURE, draw
+from backends.demo.omero.pictures import LARGEST_PICTURE, REMEMBERED
 from backends.demo.omero.rights import ReadScope
 from backends.demo.omero.store import OmeroStore
 from backends.demo.omero.subjects import Modality, Subject, read_subjects
@@ -41,6 +42,9 @@ EVERYTHING = ReadScope(0, unlimited=True, groups=(), own_group=None)
 GREEN, RED, BLUE = (0, 255, 0), (255, 0, 0), (0, 0, 255)
 
 
+draw = pictures.draw.__wrapped__  # drawn anew each time, not remembered
+
+
 def seen(subject: Subject, side: int = 96) -> Any:
     picture = Image.open(io.BytesIO(draw(subject, side)))
     assert picture.format == "JPEG"
@@ -57,6 +61,7 @@ def difference(one: Any, other: Any) -> float:
 
 
 def subject(modality: Modality, image: int = 1, **given: Any) -> Subject:
+    given["facts"] = tuple(given.get("facts", {}).items())
     return Subject(image, **{"width": 512, "height": 512, "modality": modality, **given})
 
 
@@ -68,6 +73,14 @@ def test_a_picture_follows_from_its_image_alone(modality: Modality) -> None:
     first = draw(subject(modality), 96)
     assert draw(subject(modality), 96) == first
     assert draw(subject(modality, 2), 96) != first
+
+
+def test_the_latest_pictures_are_remembered() -> None:
+    asked = subject(Modality.CT, 77)
+    first = pictures.draw(asked, 32)
+    assert pictures.draw(asked, 32) is first == draw(asked, 32)
+    assert pictures.draw(asked, 33) != first
+    assert pictures.draw.cache_info().maxsize == REMEMBERED
 
 
 def test_another_process_draws_the_same() -> None:
@@ -235,7 +248,7 @@ def test_sizes_colours_and_facts_are_the_models(world_subjects: dict[int, Subjec
     first = world_subjects[1]
     assert (first.image, first.width, first.height) == (1, 1024, 1024)
     assert first.colors == (GREEN, RED)
-    assert first.facts["GFP fusion"] == "RUP1-GFP"
+    assert dict(first.facts)["GFP fusion"] == "RUP1-GFP"
     healthy = [found for found in world_subjects.values() if found.says("healthy")]
     assert len(healthy) == 1_300
 
@@ -331,17 +344,17 @@ def test_only_those_who_may_see_an_image_get_its_picture(
 ) -> None:
     session = store.login(user, PASSWORD)
     asked = [*range(1, 9), 999, -1, 1 << 63]
-    pictures = store.thumbnails(session, asked, 32, group=group)
-    assert list(pictures) == asked
-    assert {number for number, jpeg in pictures.items() if jpeg is not None} == visible
+    found = store.thumbnails(session, asked, 32, group=group)
+    assert list(found) == asked
+    assert {number for number, jpeg in found.items() if jpeg is not None} == visible
 
 
 def test_everybody_who_sees_a_picture_sees_the_same(store: OmeroStore) -> None:
-    pictures = {
+    found = {
         store.thumbnails(store.login(user, PASSWORD), [1], 32)[1] for user in ("root", "ann", "bob")
     }
-    assert len(pictures) == 1
-    (jpeg,) = pictures
+    assert len(found) == 1
+    (jpeg,) = found
     assert jpeg is not None
     assert Image.open(io.BytesIO(jpeg)).size == (32, 16)
 
