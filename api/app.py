@@ -136,7 +136,11 @@ async def _no_such_place(request: Request, _error: Any) -> Response:
     )
 
 
-async def _no_such_method(request: Request, _error: Any) -> Response:
+async def _no_such_method(request: Request, error: Any) -> Response:
     return error_response(
-        405, "BAD_USER_INPUT", "That method is not for this address.", record_of(request.scope)
+        405,
+        "BAD_USER_INPUT",
+        "That method is not for this address.",
+        record_of(request.scope),
+        headers=error.headers,  # Allow
     )

@@ -585,6 +585,7 @@ async def test_where_the_redirect_is_refused_no_session_is_opened(
     for method in ("HEAD", "POST", "PUT"):
         response = await gallery.client.request(method, "/images/1/viewer", headers=steward)
         assert response.status_code == 405
+        assert response.headers["allow"] == "GET"
     gallery.built.faults["omero"].fail_next["open_another"] = 1
     error(await get("/images/1/viewer", steward), 503, "BACKEND_UNAVAILABLE")
     gallery.built.faults["omero"].off = True
