@@ -14,9 +14,11 @@ import sys
 import sysconfig
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from backends.omero.ice_wheel.errors import IceBuildError
 
+PYTHON_HEADER = "Python.h"
 PROBE_SECONDS = 60
 APT_SECONDS = 900
 
@@ -37,7 +39,7 @@ def needs() -> tuple[Need, ...]:
         Need("a C++ compiler", "g++"),
         Need("the headers of OpenSSL", "libssl-dev", "openssl/ssl.h"),
         Need("the headers of bzip2", "libbz2-dev", "bzlib.h"),
-        Need(f"the headers of Python {python}", f"python{python}-dev", "Python.h"),
+        Need(f"the headers of Python {python}", f"python{python}-dev", PYTHON_HEADER),
     )
 
 
@@ -48,16 +50,15 @@ def compiler() -> str:
 
 
 def missing(command: str | None = None) -> tuple[Need, ...]:
-    """What this machine lacks. Without a compiler no header can be looked for: then all but Python.
+    """What this machine lacks. Only a compiler finds the headers of libraries: without one, all.
 
     Args:
         command: the compiler; the one setuptools will take, unless told.
     """
     tool, *headers = needs()
     found = shutil.which(command or compiler())
-    if found is None:
-        return (tool, *(need for need in headers if need.header != "Python.h"))
-    return tuple(need for need in headers if not _finds(found, need.header))
+    lacking = () if found else (tool,)
+    return (*lacking, *(need for need in headers if not _finds(found, need.header)))
 
 
 def advice(lacking: Sequence[Need]) -> str:
@@ -99,10 +100,13 @@ def install_packages(lacking: Sequence[Need]) -> None:
             raise IceBuildError(f"{' '.join(command)} took over {APT_SECONDS} s") from error
 
 
-def _finds(command: str, header: str | None) -> bool:
-    folders = {sysconfig.get_path("include"), sysconfig.get_path("platinclude")}
+def _finds(command: str | None, header: str | None) -> bool:
+    if header == PYTHON_HEADER:  # its place is known, and setuptools tells it to the compiler
+        return Path(sysconfig.get_path("include"), header).exists()
+    if command is None:
+        return False
     probe = subprocess.run(  # noqa: S603 - our own arguments, no shell
-        [command, "-E", "-x", "c++", *(f"-I{folder}" for folder in sorted(folders)), "-"],
+        [command, "-E", "-x", "c++", "-"],
         check=False,
         input=f"#include <{header}>\n",
         stdout=subprocess.DEVNULL,

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -31,11 +33,18 @@ def test_nothing_is_missing_where_every_header_is_found(tmp_path: Path) -> None:
     assert toolchain.missing(fake_program(tmp_path, "g++", "cat > /dev/null")) == ()
 
 
-def test_the_headers_of_this_python_are_looked_for_in_its_folder(tmp_path: Path) -> None:
-    told = tmp_path / "arguments"
-    compiler = fake_program(tmp_path, "g++", f'echo "$@" >> {told}; cat > /dev/null')
-    toolchain.missing(compiler)
-    assert "-E -x c++ -I" in told.read_text()
+@pytest.mark.parametrize("compiler", ["g++", "absent"])
+def test_the_headers_of_this_python_are_looked_for_in_their_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, compiler: str
+) -> None:
+    python = f"python{sys.version_info.major}.{sys.version_info.minor}-dev"
+    fake_program(tmp_path, "g++", "cat > /dev/null")
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path))
+    packages = [need.package for need in toolchain.missing(str(tmp_path / compiler))]
+    assert packages[-1] == python
+    (tmp_path / "Python.h").write_text("")
+    rest = [need.package for need in toolchain.missing(str(tmp_path / compiler))]
+    assert rest == packages[:-1]
 
 
 def test_the_advice_names_what_is_missing_and_what_to_type() -> None:
