@@ -28,6 +28,7 @@ from backends.demo import irregularities
 from backends.demo.omero.store import OmeroStore
 from backends.demo.omero.transport import StoreTransport
 from backends.lane import Call
+from backends.omero.client import OmeroClient
 from resolvers.addresses import IDLE_SECONDS
 from tests.house import BOX
 
@@ -684,3 +685,48 @@ async def test_a_line_tells_viewer_and_calls_and_each_call_once(
     assert all(line["viewer"] for line in requests)
     assert sum(line["calls"].get("omero", 0) for line in requests) == 2
     assert sum(bool(line["calls"]) for line in requests) == 1
+
+
+# --- over Ice -------------------------------------------------------------------------------------
+
+
+async def test_over_ice_pictures_and_redirects_are_the_same(
+    gallery: Gallery, logged: Callable[[], str]
+) -> None:
+    pytest.importorskip("omero", reason="the extra omnibis[omero] is not installed")
+    from backends.demo.omero.ice_server import OmeroIceServer  # noqa: PLC0415 - needs Ice
+    from backends.omero.ice_address import IceOptions, OmeroAddress  # noqa: PLC0415
+    from backends.omero.ice_transport import IceTransport  # noqa: PLC0415
+
+    bare = image_named(gallery, irregularities.IMAGE_WITHOUT_PIXELS)
+    paths = [f"/images/{image}/thumbnail?size=48" for image in (*range(501, 550), bare)]
+    here = await gallery.burst(paths, await gallery.token("steward"))
+    settings = load_settings({}, omero_web_url=WEB)
+    with OmeroIceServer(gallery.built.world.omero) as server:
+        address = OmeroAddress.parse("ssl://127.0.0.1", server.ports["ssl"])
+        omero = OmeroClient(
+            IceTransport(address, IceOptions(verify=False)), gallery.built.parts.lanes["omero"]
+        )
+        built = gallery.built.parts
+        services = replace(built.services, omero=omero)
+        app = create_app(settings, replace(built, services=services, nobody=Nobody()), BOX)
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
+        async with httpx.AsyncClient(transport=transport, base_url="http://ice.test") as client:
+            far = Gallery(gallery.built, client)
+            headers = await far.token("steward")
+            there = await far.burst(paths, headers)
+            redirect = await far.get("/images/501/viewer", headers)
+            error(await far.get("/images/999999/viewer", headers), 404, "NOT_FOUND")
+            query = parse_qs(urlsplit(redirect.headers["location"]).query)
+            made = SecretStr(query["bsession"][0])
+            assert (await omero.identity(made, Call())).user_name == "steward"
+            server.stop()
+            error(await far.get(paths[0], headers), 503, "BACKEND_UNAVAILABLE")
+        await omero.aclose()
+    assert [answer.content for answer in there] == [answer.content for answer in here]
+    assert [answer.headers["etag"] for answer in there] == [
+        answer.headers["etag"] for answer in here
+    ]
+    assert "x-omnibis-placeholder" in there[-1].headers
+    assert made.get_secret_value() not in logged()
+    assert len([line for line in logged().splitlines() if '"omero":2' in line]) >= 2
