@@ -220,6 +220,10 @@ class OmeroContent:
         self._next[table] = self._next.get(table, 0) + 1
         return self._next[table]
 
+    def last_ids(self) -> dict[str, int]:
+        """Return the last id that was given or used up, by table."""
+        return dict(self._next)
+
     def add_owned(
         self, entity: str, owner: int, group: int, event: int, properties: dict[str, Any]
     ) -> int:

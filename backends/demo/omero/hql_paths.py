@@ -47,6 +47,19 @@ class Binding:
         return self.entity is None and self.source != "Namespace_keywords"
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A `join fetch`: the objects of `table` are to come along with those of `owner`.
+
+    `collection` is the property of the owner that they are elements of; None for a reference.
+    """
+
+    owner: str
+    table: str
+    entity: Entity
+    collection: str | None
+
+
 @dataclass(slots=True)
 class Scope:
     """The from clause of one query level; `outer` is the enclosing one."""
@@ -58,6 +71,7 @@ class Scope:
     bindings: dict[str, Binding] = field(default_factory=dict)
     sources: list[str] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
+    fetches: list[Fetched] = field(default_factory=list)
     _implicit: dict[tuple[str, str], Binding] = field(default_factory=dict)
     _tables: set[str] = field(default_factory=set)
 
@@ -102,13 +116,17 @@ class Scope:
                 f"Illegal query: cannot join {join.path}, give a path as i.pixels"
             )
         owner = self._walk(parts[:-1])
-        if (
+        is_collection = (
             not owner.is_details
             and self._property(owner, parts[-1], join.path).kind == "collection"
-        ):
+        )
+        if is_collection:
             binding, condition = self.collection(join.path)
         else:
             binding, condition = self._reference(owner, parts[-1], join.path)
+        if join.fetch and binding.entity is not None:
+            name = parts[-1] if is_collection else None
+            self.fetches.append(Fetched(owner.table, binding.table, binding.entity, name))
         self._bind(join.alias, binding)
         conditions = [condition, *self._readable(binding)]
         if join.condition is not None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from backends.demo.omero import hql_tree as tree
 from backends.demo.omero.errors import StoreQueryError
 from backends.demo.omero.hql_expressions import Expressions
 from backends.demo.omero.hql_parser import parse
-from backends.demo.omero.hql_paths import Scope
+from backends.demo.omero.hql_paths import Fetched, Scope
 from backends.demo.omero.hql_values import NOWHERE, ParameterUse, Value, table_of
 from backends.demo.omero.model import omero_model
 
@@ -72,6 +72,44 @@ def translate(hql: str, filtered: bool) -> Statement:
     return Statement(sql, tuple(columns), query.shape, uses)
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectStatement:
+    """A translated query for whole objects; each row holds ids, one for each of `tables`.
+
+    `tables` maps an SQL alias to the entity that its ids are of, the root first. With
+    `is_distinct` each root counts once, which has to be done before rows are limited.
+    """
+
+    sql: str
+    tables: dict[str, str]
+    fetches: tuple[Fetched, ...]
+    is_distinct: bool
+    parameters: dict[str, ParameterUse]
+
+    @property
+    def fetches_collections(self) -> bool:
+        """Whether a root may stand in several rows because of what comes along."""
+        return any(fetch.collection is not None for fetch in self.fetches)
+
+
+@lru_cache(maxsize=1024)
+def translate_objects(hql: str, filtered: bool) -> ObjectStatement:
+    """Translate a query for whole objects, with what it fetches along.
+
+    Raises:
+        StoreQueryError: the query is illegal, or selects something else.
+    """
+    uses: dict[str, ParameterUse] = {}
+    scope = Scope(omero_model(), filtered, itertools.count(1))
+    level = _Level(scope, uses)
+    query = parse(hql)
+    try:
+        level.open(query)
+        return level.objects(query)
+    except RecursionError as error:
+        raise StoreQueryError("Illegal query: nested too deeply") from error
+
+
 class _Level:
     """Translates one query level."""
 
@@ -97,6 +135,27 @@ class _Level:
             values.extend(parts)
         sql = self._assemble(query, values)
         return columns, f"{sql} LIMIT :_limit OFFSET :_offset"
+
+    def objects(self, query: tree.Query) -> ObjectStatement:
+        """Translate the query as one whose roots and fetched objects are returned."""
+        items = _items(query) if len(query.roots) == 1 or query.items else ()
+        if len(items) != 1 or query.shape is not None:
+            raise StoreQueryError("Illegal query: select one alias, for whole objects")
+        root = self.expressions.value(items[0].expression)
+        if root.type != "entity" or root.entity is None:
+            raise StoreQueryError("Illegal query: what is selected is no object")
+        tables = {table_of(root.sql): root.entity.name}
+        values = [root]
+        for fetch in self.scope.fetches:
+            if fetch.owner not in tables:
+                raise StoreQueryError(
+                    "Illegal query: the owner of a fetched association must be selected"
+                )
+            tables[fetch.table] = fetch.entity.name
+            values.append(Value(f"{fetch.table}.id", "long"))
+        plain = replace(query, distinct=False)  # roots are told apart by whoever reads the rows
+        sql = self._assemble(plain, values)
+        return ObjectStatement(sql, tables, tuple(self.scope.fetches), query.distinct, self.uses)
 
     def _selected(self, item: tree.Item, shape: str | None) -> tuple[Column, list[Value]]:
         value = self.expressions.value(item.expression)

@@ -6,7 +6,6 @@ managed. Entities are loaded through `ice_entities.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +14,7 @@ import omero.model
 from omero import rtypes
 
 from backends.demo.omero.ice_errors import denied, invalid, misused
+from backends.demo.omero.ice_query import Finder
 from backends.demo.omero.ice_servant import Call
 from backends.demo.omero.rights import SYSTEM_GROUP, USER_GROUP
 from backends.demo.omero.sessions import IDLE_SECONDS, SessionInfo
@@ -113,10 +113,10 @@ class Sessions:
 
 
 class Admin:
-    """`IAdmin`, as far as it reads; `load` runs an HQL query for whole objects."""
+    """`IAdmin`, as far as it reads."""
 
-    def __init__(self, load: Callable[[Call, str, dict[str, object]], list[Any]]) -> None:
-        self._load = load
+    def __init__(self, finder: Finder) -> None:
+        self._load = finder.objects
 
     def getEventContext(self, call: Call) -> Any:
         """Return who the caller is and in which group."""
@@ -223,7 +223,7 @@ class Admin:
 
     def _groups(self, call: Call, condition: str, values: dict[str, object]) -> list[Any]:
         hql = (  # the conditions are those above
-            "select distinct g from ExperimenterGroup g left outer join g.groupExperimenterMap m"  # noqa: S608
+            "select distinct g from ExperimenterGroup g left outer join g.groupExperimenterMap m"
             " left outer join fetch g.groupExperimenterMap a left outer join fetch a.child"
             f" where {condition} order by g.id"
         )
@@ -231,7 +231,7 @@ class Admin:
 
     def _users(self, call: Call, condition: str, values: dict[str, object]) -> list[Any]:
         hql = (
-            "select distinct e from Experimenter e left outer join e.groupExperimenterMap m"  # noqa: S608
+            "select distinct e from Experimenter e left outer join e.groupExperimenterMap m"
             " left outer join fetch e.groupExperimenterMap a left outer join fetch a.parent"
             f" where {condition} order by e.id"
         )

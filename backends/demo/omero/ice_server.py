@@ -22,13 +22,12 @@ import omero.all
 import omero.ObjectFactoryRegistrar
 import omero.rtypes
 
-from backends.demo.omero.ice_accounts import Admin, Sessions
 from backends.demo.omero.ice_certificate import PASSWORD, write_certificate
-from backends.demo.omero.ice_errors import unsupported
 from backends.demo.omero.ice_faults import WireFaults
-from backends.demo.omero.ice_router import Door, Doors, Locator, Router
-from backends.demo.omero.ice_servant import Call, Dispatcher, servant, service_dispatch
-from backends.demo.omero.ice_services import GETTERS, ROUTER, Config, Query, ServiceFactory
+from backends.demo.omero.ice_registry import Services
+from backends.demo.omero.ice_router import Doors, Locator, Router
+from backends.demo.omero.ice_servant import Dispatcher, servant, service_dispatch
+from backends.demo.omero.ice_services import ROUTER
 from backends.demo.omero.store import OmeroStore
 from backends.demo.world import OmeroContent
 
@@ -75,9 +74,8 @@ class OmeroIceServer:
         self.ports: dict[str, int] = dict(ports or {})
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._communicator: Any = None
-        self._adapter: Any = None
+        self._services: Services | None = None
         self._doors = Doors(self.store)
-        self._shared: dict[str, Any] = {}
         self._log_lock = threading.Lock()
         self._dispatcher = Dispatcher(self.faults, self._note)
 
@@ -127,12 +125,13 @@ class OmeroIceServer:
 
     def stop(self) -> None:
         """Stop listening and forget all sessions, as a server that is shut down."""
-        communicator, self._communicator, self._adapter = self._communicator, None, None
+        communicator, self._communicator = self._communicator, None
         if communicator is not None:
             self._doors.forget()
             self.store.sessions.close_all()
             communicator.destroy()
-            self._shared.clear()
+            if self._services is not None:
+                self._services.close()
 
     def restart(self) -> None:
         """Stop and start again on the same ports: every session and proxy is gone."""
@@ -170,13 +169,14 @@ class OmeroIceServer:
 
     def _open(self, communicator: Any) -> None:
         adapter = communicator.createObjectAdapter("Omero")
+        services = Services(self._dispatcher, self._doors, self._insecure, adapter.createProxy)
         router = service_dispatch(
             self._dispatcher, "Router", Router(self._doors, adapter.createProxy), lambda it: it
         )
         adapter.add(servant(Glacier2.Router, router), communicator.stringToIdentity(ROUTER))
-        adapter.addServantLocator(Locator(self._doors, self._stateless), "")
+        adapter.addServantLocator(Locator(self._doors, services.shared), "")
         adapter.activate()
-        self._communicator, self._adapter = communicator, adapter
+        self._communicator, self._services = communicator, services
         for transport, endpoint in zip(self._transports, adapter.getEndpoints(), strict=True):
             info = endpoint.getInfo()
             self.ports[transport] = info.port
@@ -193,53 +193,7 @@ class OmeroIceServer:
             if len(self.log) > LOG_LENGTH:
                 del self.log[: LOG_LENGTH // 2]
 
-    def _call(self, current: Any) -> Call:
-        door = self._doors.of(current.con)
-        if door is None:
-            raise Ice.ObjectNotExistException
-        return Call(door, current)
-
     def _insecure(self) -> str:
         if "tcp" not in self._transports:
             return ""
         return f"{ROUTER}:tcp -p {self.ports['tcp']} -h @omero.host@"
-
-    def _stateless(self, name: str) -> Any:
-        """Return the servant of the session itself (no name) or of a stateless service."""
-        if name not in self._shared:
-            made = self._services().get(name)
-            if name == "":
-                self._shared[name] = self._servant(omero.api.ServiceFactory, self._factory())
-            elif name in GETTERS.values():
-                self._shared[name] = self._servant(getattr(omero.api, name), made)
-            else:
-                return None
-        return self._shared[name]
-
-    def _services(self) -> dict[str, object]:
-        return {
-            "IQuery": Query(),
-            "IConfig": Config(self._insecure),
-            "ISession": Sessions(),
-            "IAdmin": Admin(lambda *_: []),
-        }
-
-    def _servant(self, interface: Any, service: object) -> Any:
-        dispatch = service_dispatch(self._dispatcher, interface.__name__, service, self._call)
-        return servant(interface, dispatch)
-
-    def _factory(self) -> ServiceFactory:
-        return ServiceFactory(self._get_service, self._create_service)
-
-    def _get_service(self, call: Call, name: str) -> Any:
-        if name not in GETTERS.values():
-            raise unsupported(name)
-        call.store.session(call.session)
-        return self._proxy(call.door, name, getattr(omero.api, f"{name}Prx"))
-
-    def _create_service(self, call: Call, name: str) -> Any:
-        raise unsupported(name)
-
-    def _proxy(self, door: Door, name: str, kind: Any) -> Any:
-        door.active.add(name)
-        return kind.uncheckedCast(self._adapter.createProxy(door.identity(name)))

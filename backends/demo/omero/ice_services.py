@@ -2,7 +2,8 @@
 
 Each class answers one Slice interface; its methods bear the names of the operations (see
 `ice_servant.py`). `STATELESS` names the services of which a session has one each; the factory makes
-the stateful ones. Entities, writes and metadata stand in siblings.
+the stateful ones. Queries, writes and metadata stand in
+siblings.
 """
 
 from __future__ import annotations
@@ -15,30 +16,10 @@ import omero
 
 from backends.demo.omero.ice_errors import unsupported
 from backends.demo.omero.ice_servant import Call
-from backends.demo.omero.ice_values import query_parameters, wrapped_rows
-from backends.demo.omero.rows import read_rows
 
 VERSION = "5.6.14"
 ROUTER = "OMERO.Glacier2/router"
 INSECURE = "omero.router.insecure"
-
-
-class Query:
-    """`IQuery`."""
-
-    def projection(self, call: Call, hql: str, params: Any) -> list[list[Any]]:
-        """Run one HQL projection."""
-        given = query_parameters(params)
-        found = call.store.select(
-            call.session,
-            hql,
-            given.values,
-            group=call.group if given.group is None else given.group,
-            offset=given.offset,
-            limit=given.limit,
-        )
-        rows = read_rows(found.statement, found.rows, found.member, found.groups)
-        return wrapped_rows(found.statement.columns, found.statement.shape, rows)
 
 
 class Config:
@@ -90,12 +71,18 @@ class ServiceFactory:
     """`omero.api.ServiceFactory`: what a session offers; its own operations, not the getters.
 
     `get` returns the proxy of a stateless service and `create` that of a new stateful one, by the
-    name of their interface.
+    name of their interface; `submit` starts a command and returns the proxy of its handle.
     """
 
-    def __init__(self, get: Callable[[Call, str], Any], create: Callable[[Call, str], Any]) -> None:
+    def __init__(
+        self,
+        get: Callable[[Call, str], Any],
+        create: Callable[[Call, str], Any],
+        submit: Callable[[Call, Any], Any],
+    ) -> None:
         self._get = get
         self._create = create
+        self._submit = submit
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         """Answer `getQueryService`, `createThumbnailStore` and their like."""
@@ -112,6 +99,10 @@ class ServiceFactory:
     def createByName(self, call: Call, name: str) -> Any:
         """Return a new stateful service by the full name of its interface."""
         return self._create(call, name.rpartition(".")[2])
+
+    def submit(self, call: Call, request: Any) -> Any:
+        """Start a command."""
+        return self._submit(call, request)
 
     def keepAlive(self, call: Call, proxy: Any) -> bool:
         """Renew the session, and say whether a service is still there."""

@@ -53,6 +53,11 @@ class Entity:
         """Whether the table holds several classes and therefore has a class column."""
         return bool(self.table.subclasses)
 
+    @property
+    def is_enumeration(self) -> bool:
+        """Whether its rows are values that administrators may extend, such as pixel types."""
+        return self.is_global and "value" in self.own and "version" not in self.own
+
     def family(self) -> list[Entity]:
         """List the entity and all its subclasses."""
         return [self, *(below for sub in self.subclasses for below in sub.family())]

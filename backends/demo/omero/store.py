@@ -7,12 +7,13 @@ a list of known ones. The translation lives in `hql_sql.py`, the tables in `tabl
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from backends.demo.omero.errors import (
 )
 from backends.demo.omero.hql_sql import Statement, translate
 from backends.demo.omero.model import omero_model
+from backends.demo.omero.objects import ObjectDesk
 from backends.demo.omero.parameters import bind
 from backends.demo.omero.pictures import LARGEST_PICTURE, draw
 from backends.demo.omero.readers import Readers
@@ -38,12 +40,14 @@ from backends.demo.omero.rights import (
     USER_GROUP,
     Group,
     Member,
+    ReadScope,
     scope_of,
 )
 from backends.demo.omero.rows import read_rows
 from backends.demo.omero.sessions import SessionInfo, Sessions
 from backends.demo.omero.subjects import read_subjects
 from backends.demo.omero.tables import indexes, load, schema
+from backends.demo.omero.writing import Writer
 from backends.demo.world import OmeroContent
 
 __all__ = [
@@ -72,6 +76,16 @@ class Selection:
     groups: dict[int, Group]
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A read connection on loan, for whom, and what he may read."""
+
+    connection: sqlite3.Connection
+    session: SessionInfo
+    groups: dict[int, Group]
+    scope: ReadScope
+
+
 class OmeroStore:
     """An embedded OMERO server.
 
@@ -97,8 +111,10 @@ class OmeroStore:
         folder = Path(tempfile.mkdtemp(prefix="omnibis-omero-"))
         self._path = folder / "omero.sqlite"
         self._readers = Readers(self._path, READERS)
-        self._dispose = weakref.finalize(self, self._readers.close)
         self._fill(content)
+        writer = Writer(self._path, content.last_ids())
+        self.objects = ObjectDesk(weakref.proxy(self), writer)
+        self._dispose = weakref.finalize(self, _close, self._readers, writer)
         self._log_lock = threading.Lock()
         self.sessions = Sessions(content.passwords, self._user, clock)
         self.faults.on_expire(self.sessions.close_all)
@@ -227,23 +243,18 @@ class OmeroStore:
         limit: int | None = None,
     ) -> Selection:
         """Run a query as `projection` does, but return its rows with what is known of them."""
-        self._misbehave("projection")
-        session = self.sessions.get(uuid)
-        self._note(hql)
-        with self._readers.borrow() as connection:
-            groups = _groups(connection)
-            context = session.group_id if group is None else group
-            scope = scope_of(session.member, groups, context)
-            statement = translate(hql, filtered=not scope.unlimited)
+        with self.reading(uuid, "projection", group) as reading:
+            self.note(hql)
+            statement = translate(hql, filtered=not reading.scope.unlimited)
             arguments = bind(statement.parameters, params)
-            arguments.update(scope.bindings())
+            arguments.update(reading.scope.bindings())
             arguments["_limit"] = -1 if limit is None else max(limit, 0)
             arguments["_offset"] = 0 if offset is None else max(offset, 0)
             try:
-                rows = connection.execute(statement.sql, arguments).fetchall()
+                rows = reading.connection.execute(statement.sql, arguments).fetchall()
             except (sqlite3.Error, OverflowError, UnicodeError) as error:
                 raise StoreQueryError(f"Illegal query: {error}") from error
-        return Selection(statement, rows, session.member, groups)
+        return Selection(statement, rows, reading.session.member, reading.groups)
 
     def thumbnails(
         self,
@@ -261,14 +272,10 @@ class OmeroStore:
             StoreQueryError: the size is not one that can be drawn.
             StoreUnavailableError: the store is off or fails on purpose.
         """
-        self._misbehave("thumbnails")
-        session = self.sessions.get(uuid)
-        if not 1 <= longest_side <= LARGEST_PICTURE:
-            raise StoreQueryError(f"A thumbnail has 1 to {LARGEST_PICTURE} pixels a side.")
-        with self._readers.borrow() as connection:
-            context = session.group_id if group is None else group
-            scope = scope_of(session.member, _groups(connection), context)
-            subjects = read_subjects(connection, scope, pixels_ids)
+        with self.reading(uuid, "thumbnails", group) as reading:
+            if not 1 <= longest_side <= LARGEST_PICTURE:
+                raise StoreQueryError(f"A thumbnail has 1 to {LARGEST_PICTURE} pixels a side.")
+            subjects = read_subjects(reading.connection, reading.scope, pixels_ids)
         return {
             number: draw(subjects[number], longest_side) if number in subjects else None
             for number in pixels_ids
@@ -277,6 +284,30 @@ class OmeroStore:
     def shut_down(self) -> None:
         """Close all connections and remove the database; the store cannot be used afterwards."""
         self._dispose()
+
+    @contextlib.contextmanager
+    def reading(self, uuid: str, method: str, group: int | None) -> Iterator[Reading]:
+        """Lend a read connection to a session in a group context (None: the session's own).
+
+        Raises:
+            StoreError: the session is over, it may not read that group, or a fault is on.
+        """
+        self._misbehave(method)
+        session = self.sessions.get(uuid)
+        if session.is_bound and group not in (None, session.group_id):
+            raise StoreSecurityViolation("a leader's sudo session cannot change its group")
+        with self._readers.borrow() as connection:
+            groups = _groups(connection)
+            context = session.group_id if group is None else group
+            scope = scope_of(session.member, groups, context)
+            yield Reading(connection, session, groups, scope)
+
+    def note(self, what: str) -> None:
+        """Add a line to the log."""
+        with self._log_lock:
+            self.log.append(what)
+            if len(self.log) > LOG_LENGTH:
+                del self.log[: LOG_LENGTH // 2]
 
     # --- inside --------------------------------------------------------------------------------
 
@@ -288,12 +319,6 @@ class OmeroStore:
             raise StoreUnavailableError("OMERO is switched off")
         if self.faults.take_failure(method):
             raise StoreUnavailableError(f"OMERO fails at {method} on purpose")
-
-    def _note(self, hql: str) -> None:
-        with self._log_lock:
-            self.log.append(hql)
-            if len(self.log) > LOG_LENGTH:
-                del self.log[: LOG_LENGTH // 2]
 
     def _fill(self, content: OmeroContent) -> None:
         model = omero_model()
@@ -340,6 +365,11 @@ class OmeroStore:
         default = (chosen or list(members) or [0])[0]
         is_admin = any(groups[group].name == SYSTEM_GROUP for group in members)
         return SessionInfo("", user[0], name, default, members, is_admin, leads)
+
+
+def _close(readers: Readers, writer: Writer) -> None:
+    writer.close()
+    readers.close()
 
 
 def _groups(connection: sqlite3.Connection) -> dict[int, Group]:

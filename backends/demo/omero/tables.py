@@ -34,6 +34,7 @@ DETAILS = {
 }
 GROUP_PERMISSIONS = "details_permissions"
 DEFAULT_PERMISSIONS = "rwr---"
+VERSION = "version"  # counts the changes of an object; what was never changed has 0
 
 Row = Mapping[str, Any]
 Getter = Callable[[Row], Any]
@@ -66,7 +67,7 @@ def has_details(entity: Entity) -> bool:
 
 def schema(model: Model) -> Iterator[str]:
     """Yield the statements that create all tables."""
-    positions = _positions(model)
+    positions = position_columns(model)
     for entity in model.entities.values():
         if entity.superclass is not None:
             continue
@@ -123,7 +124,7 @@ def load(connection: sqlite3.Connection, model: Model, content: OmeroContent) ->
         StoreContentError: an entity or property is unknown, an id stands twice, or an owned row
             lacks its owner or group.
     """
-    positions = _positions(model)
+    positions = position_columns(model)
     counters: dict[tuple[str, str, int], int] = {}
     for name, rows in content.rows.items():
         entity = model.entities.get(name)
@@ -198,6 +199,8 @@ def _property_getters(entity: Entity, prop: Property) -> dict[str, Getter]:
     name = prop.name
     if prop.kind == "quantity":
         return {name: _part(name, 0), unit_column(name): _part(name, 1)}
+    if name == VERSION:
+        return {name: lambda row: row.get(name) or 0}
     if prop.kind != "collection":
         return {name: _optional(name)}
     if prop.target is not None:
@@ -245,6 +248,8 @@ def _properties(entity: Entity) -> dict[str, Property]:
 
 
 def _columns_of(prop: Property, model: Model) -> dict[str, str]:
+    if prop.name == VERSION:
+        return {VERSION: "INTEGER NOT NULL DEFAULT 0"}
     if prop.kind == "scalar":
         return {prop.name: SQL_TYPES[str(prop.type)]}
     if prop.kind == "quantity":
@@ -271,7 +276,7 @@ def _index(table: str, *columns: str) -> str:
     )
 
 
-def _positions(model: Model) -> dict[str, dict[str, None]]:
+def position_columns(model: Model) -> dict[str, dict[str, None]]:
     """Map tables to the position columns that lists need in them."""
     found: dict[str, dict[str, None]] = {}
     for entity in model.entities.values():

@@ -50,7 +50,7 @@ CATALOGUE: dict[str, tuple[str, dict[str, object], list[list[object]]]] = {
         """select d.id, d.name, d.description, d.version, d.details.owner.id, d.details.group.id
         from Dataset d where d.id in (:ids)""",
         {"ids": [3]},
-        [[3, "qempty", None, None, ANN, LAB]],
+        [[3, "qempty", None, 0, ANN, LAB]],
     ),
     "P06": (
         "select d.id, d.name from Dataset d where d.name in (:names) order by d.id",
