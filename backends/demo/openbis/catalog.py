@@ -7,7 +7,7 @@ re-indexing below it. Nothing here knows of sessions, rights or JSON.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, TypeVar
 
 from backends.demo.openbis import rows
@@ -116,23 +116,29 @@ class Catalog:
         self.founded = 0
         self._journal: dict[tuple[Kind, str], Any] | None = None
         for kind, row in content:
-            self._tables[kind].put(row)
+            table = self._tables[kind]
+            table.rows[table.key(row)] = row
         for kind, table in self._tables.items():
             table.note = self._noting(kind)
+            for key in table.rows:  # only now, since some indexes look into other tables
+                table.index(key)
         self.founded = min((row.registered for row in self.spaces.rows.values()), default=0)
 
     def begin(self) -> None:
         """Note every change from here on."""
         self._journal = {}
 
-    def commit(self) -> dict[tuple[Kind, str], Any]:
-        """End the transaction; returns what changed, by kind and key: the new row or None."""
-        journal, self._journal = self._journal or {}, None
+    def changes(self) -> dict[tuple[Kind, str], Any]:
+        """What has changed since `begin`, by kind and key: the new row, or None."""
         return {
             (kind, key): self._tables[kind].rows.get(key)
-            for (kind, key), old in journal.items()
+            for (kind, key), old in (self._journal or {}).items()
             if self._tables[kind].rows.get(key) is not old
         }
+
+    def commit(self) -> None:
+        """End the transaction and let its changes stand."""
+        self._journal = None
 
     def rollback(self) -> None:
         """Undo every change since `begin`."""
@@ -144,6 +150,12 @@ class Catalog:
                 self._tables[kind].rows[key] = old
         for kind, key in journal:  # only now, since some indexes look into other tables
             self._tables[kind].index(key)
+
+    def content(self) -> Iterator[tuple[Kind, str, Any]]:
+        """All rows with kind and key, in an order in which each can be put."""
+        for kind, table in self._tables.items():
+            for key, row in table.rows.items():
+                yield kind, key, row
 
     def image(self) -> dict[Kind, dict[str, Any]]:
         """All rows as they are now, to be compared with another image."""

@@ -18,7 +18,12 @@ Mode = Literal["none", "server", "adversarial"]
 
 # Keys of request beans whose integers are numbers, never references.
 _NUMBERS = frozenset(
-    {"@id", "from", "count", "value", "hourOffset", "ordinal", "size", "techId", "speedHint"}
+    {
+        *("@id", "from", "count", "value", "hourOffset", "ordinal", "size", "techId", "speedHint"),
+        *("validFromDate", "validToDate", "accessDate", "dataProductionDate"),
+        *("availabilityTime", "summaryAvailabilityTime", "detailsAvailabilityTime"),
+        *("code", "initialValueForExistingEntities"),
+    }
 )
 
 

@@ -304,6 +304,19 @@ class Deletion:
     samples: tuple[Sample, ...] = ()
     data_sets: tuple[DataSet, ...] = ()
 
+    @property
+    def owners(self) -> tuple[Experiment | Sample, ...]:
+        """What data sets can belong to."""
+        return (*self.experiments, *self.samples)
+
+    def of_kind(
+        self, kind: str
+    ) -> tuple[Experiment, ...] | tuple[Sample, ...] | tuple[DataSet, ...]:
+        """The rows of one kind, by openBIS' name of it."""
+        if kind == "EXPERIMENT":
+            return self.experiments
+        return self.samples if kind == "SAMPLE" else self.data_sets
+
 
 @dataclass(frozen=True, slots=True)
 class Plugin:

@@ -2,7 +2,7 @@
 
 `create_openbis_server` serves the real wire protocol in process or on a port: the openBIS adapter
 and pybis talk to it as to any server. This module holds transport, envelope, request log and
-faults; methods are in `api.py`. It starts from an `OpenbisContent` and keeps no files.
+faults; methods are in `api.py`. It starts from an `OpenbisContent`, or goes on from a state file.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ import base64
 import binascii
 import contextlib
 import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -20,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from backends.demo.faults import Faults
+from backends.demo.faults import Faults, Misbehaviour
 from backends.demo.openbis.api import Api
 from backends.demo.openbis.catalog import Catalog
 from backends.demo.openbis.errors import (
@@ -30,18 +33,43 @@ from backends.demo.openbis.errors import (
     unparsable,
 )
 from backends.demo.openbis.loading import initial_rows
+from backends.demo.openbis.numbering import Numbering
 from backends.demo.openbis.references import Mode, write
+from backends.demo.openbis.responses import (
+    Reset,
+    Slow,
+    Truncated,
+    break_connection,
+    cut_json,
+    envelope_response,
+    page,
+)
 from backends.demo.openbis.sessions import Clock, Sessions
+from backends.demo.openbis.state import StateFile
 from backends.demo.world import OpenbisContent
 
 PATH = "/openbis/openbis/rmi-application-server-v3.json"
 
-_MEDIA_TYPE = "application/json-rpc"
-_SERVER_ERROR = b"<html><body><h2>HTTP ERROR 500</h2></body></html>"
+
+_UNEXECUTED: dict[Misbehaviour, Callable[[], Response]] = {
+    Misbehaviour.SERVER_ERROR: lambda: page(500),
+    Misbehaviour.BAD_GATEWAY: lambda: page(502),
+    Misbehaviour.RESET: Reset,
+}
+_SPOILT: dict[Misbehaviour, Callable[[Response], Response]] = {
+    Misbehaviour.LOST_ANSWER: lambda _: Reset(),
+    Misbehaviour.TRUNCATED: Truncated,
+    Misbehaviour.CUT_JSON: cut_json,
+}
 
 
-class _Broken(Exception):  # noqa: N818 - not an error of ours: the fault that was asked for
-    """This call has to fail with a bare HTTP 500."""
+class RequestLog(list[str]):
+    """The names of the methods called, in order; `counts` has the number of calls of each."""
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How often each method was called."""
+        return Counter(self)
 
 
 def create_openbis_server(
@@ -51,24 +79,39 @@ def create_openbis_server(
     references: Mode = "server",
     project_samples: bool = False,
     clock: Clock = time.time,
+    state: Path | None = None,
+    sessions_per_user: int = 0,
+    compress: bool = True,
 ) -> Starlette:
     """Build the application.
 
     Args:
-        content: what the installation holds; it is copied.
-        faults: how it misbehaves; a host that is off raises `ConnectionError` before any answer.
+        content: what the installation holds at first; it is copied.
+        faults: how it misbehaves; a host that is off breaks the connection before any answer.
         references: how repeated objects are written, see `references.py`.
         project_samples: whether samples may belong to a project directly.
-        clock: seconds since the epoch, for sessions.
+        clock: seconds since the epoch, for sessions, dates and permIds.
+        state: a file that keeps all changes; if it exists, `content` is not looked at.
+        sessions_per_user: sessions of one user at most, 0 for any number.
+        compress: whether long answers are compressed for those who take it.
 
     Returns:
         The application; `state.log` lists the names of the methods called, in order.
+
+    Raises:
+        StateError: the state file cannot be used.
     """
-    catalog = Catalog(initial_rows(content), project_samples=project_samples)
+    kept = None if state is None else StateFile(state)
+    initial = kept.load() if kept is not None and not kept.is_new else initial_rows(content)
+    catalog = Catalog(initial, project_samples=project_samples)
+    numbering = Numbering.after(catalog, clock)
+    if kept is not None and kept.is_new:
+        kept.found(catalog.content(), numbering.to_json())
+    elif kept is not None:
+        numbering.restore(kept.counters())
+    sessions = Sessions(clock, catalog.tokens, per_user=sessions_per_user)
     endpoint = _Endpoint(
-        Api(catalog, Sessions(clock, catalog.tokens)),
-        faults or Faults(),
-        references,
+        Api(catalog, sessions, numbering, kept), faults or Faults(), references, compress=compress
     )
     # openBIS maps the service inside the web application and once more below its servlet.
     paths = (PATH, PATH.removeprefix("/openbis"))
@@ -83,42 +126,70 @@ def create_openbis_server(
 class _Endpoint:
     """The one endpoint."""
 
-    def __init__(self, api: Api, faults: Faults, references: Mode) -> None:
+    def __init__(self, api: Api, faults: Faults, references: Mode, *, compress: bool) -> None:
         self.api = api
         self.faults = faults
-        self.log: list[str] = []
+        self.log = RequestLog()
         self._references = references
+        self._compress = compress
         faults.on_expire(api.sessions.clear)
 
     async def respond(self, request: Request) -> Response:
         """Answer one HTTP request."""
         if self.faults.off:
-            raise ConnectionError("the embedded openBIS is off")
-        if self.faults.latency:
-            await asyncio.sleep(self.faults.latency)
+            await break_connection(request.receive)
+            return Reset()
         if request.method == "OPTIONS":
+            await self._wait("")
             return Response()
+        compress = self._compress and "gzip" in request.headers.get("accept-encoding", "")
         try:
             body = (
                 _from_query(request) if request.method != "POST" else _parsed(await request.body())
             )
         except ProtocolFailure as failure:
-            return _response(_failed(None, failure), failure.status)
-        try:
-            if isinstance(body, list):
-                answers = [self._answer(part) for part in body]
-                return _response([envelope for envelope, _ in answers], 200)
-            return _response(*self._answer(body))
-        except _Broken:
-            return Response(_SERVER_ERROR, 500, media_type="text/html")
+            await self._wait("")
+            return envelope_response(_failed(None, failure), failure.status, compress=compress)
+        method = _method_of(body[0] if isinstance(body, list) and body else body)
+        await self._wait(method)
+        misbehaviour = self.faults.take(method)
+        if misbehaviour is None:
+            return self._response(body, compress=compress)
+        return self._misbehaved(misbehaviour, body, method, compress=compress)
+
+    async def _wait(self, method: str) -> None:
+        delay = self.faults.delay(method)
+        if delay:
+            await asyncio.sleep(delay)
+
+    def _misbehaved(
+        self, misbehaviour: Misbehaviour, body: Any, method: str, *, compress: bool
+    ) -> Response:
+        """An answer that goes wrong, or none; what is not executed is logged all the same."""
+        unexecuted = _UNEXECUTED.get(misbehaviour)
+        if unexecuted is not None:
+            self.log.append(method)
+            return unexecuted()
+        if misbehaviour is Misbehaviour.LOST_SESSIONS:
+            self.faults.expire_sessions()
+            return self._response(body, compress=compress)
+        answer = self._response(body, compress=False)
+        if misbehaviour is Misbehaviour.SLOW_BODY:
+            return Slow(answer, self.faults.pace)
+        return _SPOILT[misbehaviour](answer)
+
+    def _response(self, body: Any, *, compress: bool) -> Response:
+        if isinstance(body, list):
+            envelopes = [self._answer(part)[0] for part in body]
+            return envelope_response(envelopes, 200, compress=compress)
+        envelope, status = self._answer(body)
+        return envelope_response(envelope, status, compress=compress)
 
     def _answer(self, body: Any) -> tuple[dict[str, Any], int]:
         identity = body.get("id") if isinstance(body, dict) else None
         try:
             method, parameters = _call_of(body)
             self.log.append(method)
-            if self.faults.take_failure(method):
-                raise _Broken
             result = write(self.api.call(method, parameters), self._references)
             fragment = orjson.Fragment(orjson.dumps(result))
         except (RecursionError, orjson.JSONEncodeError):
@@ -128,6 +199,10 @@ class _Endpoint:
         except ProtocolFailure as failure:
             return _failed(identity, failure), failure.status
         return {"jsonrpc": "2.0", "id": identity, "result": fragment}, 200
+
+
+def _method_of(body: Any) -> str:
+    return str(body.get("method")) if isinstance(body, dict) else ""
 
 
 def _parsed(body: bytes) -> Any:
@@ -161,12 +236,3 @@ def _call_of(body: Any) -> tuple[str, list[Any]]:
 
 def _failed(identity: Any, failure: ServerFailure | ProtocolFailure) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": identity, "error": failure.to_json()}
-
-
-def _response(envelope: Any, status: int) -> Response:
-    # A class of our own avoids a charset parameter, which openBIS does not send.
-    return Response(
-        orjson.dumps(envelope),
-        status,
-        headers={"content-type": _MEDIA_TYPE, "x-frame-options": "SAMEORIGIN"},
-    )

@@ -1,0 +1,1 @@
+"""What the embedded openBIS lets its callers change: one module per family of entities."""
