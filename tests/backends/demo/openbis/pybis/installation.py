@@ -56,6 +56,12 @@ def connect(installation: Installation, user: str, **options: Any) -> Openbis:
     return client
 
 
+def saved(entity: Any) -> Any:
+    """Save a new entity; some of pybis' `save` return it, those of samples do not."""
+    entity.save()
+    return entity
+
+
 def shown(milliseconds: int) -> str:
     """A time as pybis prints it: local, to the second."""
     moment = datetime.fromtimestamp(round(milliseconds / 1000))  # noqa: DTZ006 - local on purpose

@@ -1,0 +1,205 @@
+"""Vocabularies, terms, property types and entity types written by pybis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pybis import Openbis
+
+from tests.backends.demo.openbis.pybis.installation import Installation, connect, saved
+
+
+def codes(w: Openbis, vocabulary: str) -> list[str]:
+    table = w.get_terms(vocabulary, use_cache=False).df.sort_values("ordinal")
+    return list(table["code"])
+
+
+def test_a_new_vocabulary(w: Openbis) -> None:
+    made = saved(
+        w.new_vocabulary(
+            code="fruits",
+            description="what grows on trees",
+            terms=[
+                {"code": "apple", "label": "Apple", "description": "round"},
+                {"code": "PEAR", "label": "Pear"},
+            ],
+        )
+    )
+    assert (made.code, made.description, made.chosenFromList) == (
+        "FRUITS",
+        "what grows on trees",
+        True,
+    )
+    table = w.get_terms("FRUITS", use_cache=False).df.sort_values("ordinal")
+    assert list(zip(table["code"], table["label"], table["ordinal"], strict=True)) == [
+        ("APPLE", "Apple", 1),
+        ("PEAR", "Pear", 2),
+    ]
+    assert w.get_term("APPLE", "FRUITS").description == "round"
+    made.description = "what falls from trees"
+    made.save()
+    assert w.get_vocabulary("FRUITS", use_cache=False).description == "what falls from trees"
+    made.delete("eaten")
+    with pytest.raises(ValueError, match="no vocabulary found"):
+        w.get_vocabulary("FRUITS", use_cache=False)
+    assert codes(w, "FRUITS") == []
+
+
+def test_a_vocabulary_exists_once(w: Openbis) -> None:
+    with pytest.raises(ValueError, match="already exists"):
+        w.new_vocabulary("Q_GENDERS", terms=[]).save()
+
+
+def test_terms_come_move_and_go(w: Openbis) -> None:
+    w.new_vocabulary("SIZES", description="s", terms=[{"code": "S"}, {"code": "L"}]).save()
+    medium = saved(w.new_term("M", "SIZES", label="medium", description="in between"))
+    assert (medium.code, medium.vocabularyCode, medium.label) == ("M", "SIZES", "medium")
+    assert codes(w, "SIZES") == ["S", "L", "M"]
+    medium.move_after_term("S")
+    medium.save()
+    assert codes(w, "SIZES") == ["S", "M", "L"]
+    medium.move_to_top()
+    medium.label = "middling"
+    medium.save()
+    assert codes(w, "SIZES") == ["M", "S", "L"]
+    assert w.get_term("M", "SIZES").label == "middling"
+    medium.delete("gone out of fashion")
+    assert codes(w, "SIZES") == ["S", "L"]
+    with pytest.raises(ValueError, match="already exists"):
+        w.new_term("S", "SIZES").save()
+
+
+def test_a_new_term_can_be_used_at_once(w: Openbis) -> None:
+    w.new_term("C22.9", "Q_DIAGNOSES", label="Liver, unspecified").save()
+    w.clear_cache()
+    made = saved(
+        w.new_sample(
+            "Q_BIOLOGICAL_ENTITY", code="TERMS", space="DEFAULT", props={"q_diagnosis": "C22.9"}
+        )
+    )
+    assert made.props.q_diagnosis == "C22.9"
+
+
+def test_a_new_property_type(w: Openbis) -> None:
+    made = w.new_property_type(
+        code="weight", label="Weight", description="In grams", dataType="REAL"
+    )
+    made.save()
+    found = w.get_property_type("WEIGHT")
+    assert (found.code, found.label, found.description, found.dataType) == (
+        "WEIGHT",
+        "Weight",
+        "In grams",
+        "REAL",
+    )
+    assert found.registrator == "admin"
+    found.label = "Mass"
+    found.save()
+    assert w.get_property_type("WEIGHT", use_cache=False).label == "Mass"
+    with pytest.raises(ValueError, match="already exists"):
+        w.new_property_type("WEIGHT", "W", "d", "REAL").save()
+    found.delete("unused")
+    with pytest.raises(ValueError, match="no such propertyType"):
+        w.get_property_type("WEIGHT", use_cache=False)
+
+
+def test_property_types_of_special_kinds(w: Openbis) -> None:
+    w.new_property_type("SEX", "Sex", "d", "CONTROLLEDVOCABULARY", vocabulary="Q_GENDERS").save()
+    assert w.get_property_type("SEX").vocabulary == "Q_GENDERS"
+    w.new_property_type("ORIGIN", "Origin", "d", "SAMPLE", sampleType="Q_BIOLOGICAL_ENTITY").save()
+    found = w.get_property_types(code="ORIGIN").df.to_dict("records")[0]
+    assert (found["dataType"], found["sampleType"]) == ("SAMPLE", "Q_BIOLOGICAL_ENTITY")
+    w.new_property_type("ANYTHING", "Anything", "d", "SAMPLE").save()
+    assert w.get_property_types(code="ANYTHING").df["sampleType"][0] == "(ALL)"
+    w.new_property_type("NOTEBOOK", "Notebook", "d", "XML", metaData={"custom_widget": "x"}).save()
+    assert w.get_property_type("NOTEBOOK").metaData == {"custom_widget": "x"}
+    with pytest.raises(ValueError, match="dataType"):
+        w.new_property_type("ODD", "o", "d", "COMPLEX")
+
+
+def test_a_spreadsheet_as_property(w: Openbis) -> None:
+    w.new_property_type(
+        "SHEET", "Sheet", "d", "XML", metaData={"custom_widget": "Spreadsheet"}
+    ).save()
+    kind = w.new_sample_type("SHEETS", generatedCodePrefix="SH-", autoGeneratedCode=True)
+    kind.save()
+    kind.assign_property("SHEET")
+    w.clear_cache()
+    made = w.new_sample("SHEETS", space="DEFAULT")
+    sheet = w.new_spreadsheet(columns=3, rows=2)
+    sheet.cell(1, 1).formula = "1"
+    sheet.cell("B", 2).formula = "=A1+1"
+    made.props.sheet = sheet
+    made.save()
+    again = w.get_sample(made.permId).props.sheet
+    assert (again.get_column_count(), again.get_row_count()) == (3, 2)
+    assert (again.cell("A", 1).formula, again.cell(2, 2).formula) == ("1", "=A1+1")
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("sample", {"generatedCodePrefix": "X-"}),
+        ("experiment", {}),
+        ("dataset", {"mainDataSetPattern": ".*", "mainDataSetPath": "original"}),
+    ],
+)
+def test_a_new_type(w: Openbis, name: str, options: dict[str, Any]) -> None:
+    code = f"NEW_{name}".upper()
+    made = getattr(w, f"new_{name}_type")(code=code, description="made here", **options)
+    made.save()
+    get = getattr(w, f"get_{name}_type")
+    found = get(code, use_cache=False)
+    assert (found.code, found.description) == (code, "made here")
+    for key, value in options.items():
+        assert getattr(found, key) == value
+    found.assign_property("NOTES", section="general", ordinal=2, mandatory=False)
+    found.assign_property("$NAME", section="general", ordinal=1)
+    w.clear_cache()
+    table = get(code).get_property_assignments().df
+    assert list(zip(table["code"], table["section"], strict=True)) == [
+        ("$NAME", "general"),
+        ("NOTES", "general"),
+    ]
+    found.assign_property("NOTES")  # "already assigned" is no error for pybis
+    found = get(code)
+    found.revoke_property("NOTES")
+    w.clear_cache()
+    assert get(code).codes() == ["$name"]
+    found = get(code)
+    found.description = "changed here"
+    found.save()
+    w.clear_cache()
+    assert get(code).description == "changed here"
+    with pytest.raises(ValueError, match="already exists"):
+        getattr(w, f"new_{name}_type")(code=code, **options).save()
+    get(code).delete("unused")
+    w.clear_cache()
+    with pytest.raises(ValueError, match=f"no such .*: {code}"):
+        get(code)
+
+
+def test_what_is_in_use_is_kept(w: Openbis) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - the database's words, which differ by version
+        w.get_sample_type("Q_BIOLOGICAL_ENTITY").delete("in use")
+    with pytest.raises(ValueError):  # noqa: PT011 - idem
+        w.get_property_type("Q_GENDER").delete("in use")
+    with pytest.raises(ValueError):  # noqa: PT011 - idem
+        w.get_vocabulary("Q_GENDERS").delete("in use")
+    w.clear_cache()
+    assert w.get_sample_type("Q_BIOLOGICAL_ENTITY").code == "Q_BIOLOGICAL_ENTITY"
+    assert w.get_property_type("Q_GENDER").vocabulary == "Q_GENDERS"
+
+
+def test_master_data_is_for_administrators(writing: Installation) -> None:
+    plant = connect(writing, "plant")
+    denied = r"[Aa]uthorization failure|Access denied"
+    with pytest.raises(ValueError, match=denied):
+        plant.new_vocabulary("MINE", terms=[]).save()
+    with pytest.raises(ValueError, match=denied):
+        plant.new_property_type("MINE", "m", "d", "VARCHAR").save()
+    with pytest.raises(ValueError, match=denied):
+        plant.new_sample_type("MINE", generatedCodePrefix="M").save()
+    with pytest.raises(ValueError, match=denied):
+        plant.new_space(code="MINE").save()
