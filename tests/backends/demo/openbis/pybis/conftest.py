@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any, TypeAlias
 
 import pytest
@@ -55,9 +56,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def content() -> OpenbisContent:
-    """The built-in studies, which reading tests must leave as they are."""
-    return build_world().openbis
+def content() -> Iterator[OpenbisContent]:
+    """The built-in studies; servers make rows of their own of it, so that none may change it."""
+    built = build_world().openbis
+    yield built
+    assert built == build_world().openbis
 
 
 @contextmanager
@@ -68,13 +71,9 @@ def _started(content: OpenbisContent, **options: Any) -> Iterator[Installation]:
 
 
 @pytest.fixture
-def start() -> Start:
-    """Start an installation of the test's own; `content` defaults to a new world."""
-
-    def starter(content: OpenbisContent | None = None, **options: Any) -> Any:
-        return _started(content or build_world().openbis, **options)
-
-    return starter
+def start(content: OpenbisContent) -> Start:
+    """Start an installation of the test's own; keywords are those of the server."""
+    return partial(_started, content)
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
@@ -97,9 +96,9 @@ def o(reading: Installation) -> Openbis:
 
 
 @pytest.fixture(scope="module")
-def writing() -> Iterator[Installation]:
+def writing(content: OpenbisContent) -> Iterator[Installation]:
     """An installation that the tests of one module write to."""
-    with _started(build_world().openbis) as installation:
+    with _started(content) as installation:
         yield installation
 
 

@@ -107,6 +107,7 @@ def test_the_filters_are_not_all_empty(rows: Rows) -> None:
     assert len(empty) == 6, empty
 
 
+@FILTERED
 def test_pages_cover_all_data_sets_once(o: Openbis, rows: Rows) -> None:
     pages = [o.get_datasets(start_with=at, count=100) for at in (0, 100, 200, 300)]
     assert [page.totalCount for page in pages] == [361] * 4

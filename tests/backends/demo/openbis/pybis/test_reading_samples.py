@@ -165,6 +165,7 @@ def test_the_filters_are_not_all_empty(rows: Rows) -> None:
     assert len(empty) == 5, empty
 
 
+@FILTERED
 def test_pages_cover_all_samples_once(o: Openbis, rows: Rows) -> None:
     pages = [
         o.get_samples(space="HEPATOLOGY", start_with=at, count=150) for at in (0, 150, 300, 450)
