@@ -7,7 +7,8 @@
     ├── StoreSecurityViolation     the user's groups or role do not allow it
     ├── StoreQueryError            illegal HQL or parameters; the message says what is wrong
     ├── StoreValidationError       an object that cannot be saved as it is
-    │   └── StoreLockError         … because somebody changed it in between
+    │   ├── StoreLockError         … because somebody changed it in between
+    │   └── StoreMissingError      … because it, or what it refers to, is not there to see
     ├── StoreContentError          rows that do not fit the OMERO model
     └── StoreUnavailableError      switched off or failing on purpose (`faults.py`)
 
@@ -47,6 +48,10 @@ class StoreValidationError(StoreError):
 
 class StoreLockError(StoreValidationError):
     """Somebody changed the object since it was read."""
+
+
+class StoreMissingError(StoreValidationError):
+    """An object that is to be changed, or referred to, is not there to see."""
 
 
 class StoreContentError(StoreError):

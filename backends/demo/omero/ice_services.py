@@ -16,8 +16,8 @@ import omero
 
 from backends.demo.omero.ice_errors import unsupported
 from backends.demo.omero.ice_servant import Call
+from backends.demo.omero.store import SERVER_VERSION
 
-VERSION = "5.6.14"
 ROUTER = "OMERO.Glacier2/router"
 INSECURE = "omero.router.insecure"
 
@@ -47,7 +47,7 @@ class Config:
 
     def getVersion(self, call: Call) -> str:
         """Return the server's version."""
-        return VERSION
+        return SERVER_VERSION
 
     def getServerTime(self, call: Call) -> Any:
         """Return the server's time."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from backends.demo.omero.errors import (
     StoreLockError,
+    StoreMissingError,
     StoreSecurityViolation,
     StoreValidationError,
 )
@@ -98,7 +99,7 @@ class Merge:
 
     def _check_reference(self, thing: Thing) -> None:
         if thing.id is None or self.transaction.row(thing.entity, thing.id) is None:
-            raise StoreValidationError(f"no {thing.entity} with id {thing.id}")
+            raise StoreMissingError(f"no {thing.entity} with id {thing.id}")
         row = self.transaction.row(thing.entity, thing.id)
         if row is not None and "class" in row:
             thing.entity = row["class"]
@@ -208,7 +209,7 @@ class Merge:
         entity = self._entity(thing)
         row = self.transaction.row(entity.name, thing.id or 0)
         if row is None:
-            raise StoreValidationError(f"no {entity.name} with id {thing.id}")
+            raise StoreMissingError(f"no {entity.name} with id {thing.id}")
         if entity.has_class and row["class"] != entity.name:
             raise StoreValidationError(f"{thing.id} is a {row['class']}, no {entity.name}")
         version = thing.values.get(VERSION)

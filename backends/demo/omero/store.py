@@ -51,6 +51,7 @@ from backends.demo.omero.writing import Writer
 from backends.demo.world import OmeroContent
 
 __all__ = [
+    "SERVER_VERSION",
     "OmeroStore",
     "SessionInfo",
     "StoreAuthenticationError",
@@ -63,6 +64,7 @@ __all__ = [
 ]
 
 READERS = 8
+SERVER_VERSION = "5.6.14"
 LOG_LENGTH = 10_000
 
 

@@ -14,7 +14,10 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
+from backends.demo.omero.changes import delete, save
+from backends.demo.omero.errors import StoreLockError, StoreMissingError, StoreValidationError
 from backends.demo.omero.store import (
+    SERVER_VERSION,
     OmeroStore,
     StoreAuthenticationError,
     StoreError,
@@ -27,13 +30,16 @@ from backends.errors import (
     AccessDenied,
     AuthenticationFailed,
     BackendError,
+    ChangedMeanwhile,
     InvalidRequest,
+    NotFound,
     ProtocolError,
     SessionExpired,
     Source,
     Unavailable,
 )
 from backends.omero.transport import HqlValue, OmeroIdentity
+from backends.omero.write import Change, Deletion, Saved, verify
 
 T = TypeVar("T")
 
@@ -42,6 +48,12 @@ TRANSLATION: tuple[tuple[type[StoreError], type[BackendError], str], ...] = (
     (StoreAuthenticationError, AuthenticationFailed, "OMERO refused user and password."),
     (StoreSessionError, SessionExpired, "The OMERO session is over: log in again."),
     (StoreSecurityViolation, AccessDenied, "Your OMERO groups do not allow this."),
+    (StoreLockError, ChangedMeanwhile, "It was changed in OMERO meanwhile: read it again."),
+    (
+        StoreValidationError,
+        InvalidRequest,
+        "OMERO does not take this: it is there already, or something is missing.",
+    ),
     (StoreUnavailableError, Unavailable, "OMERO cannot be reached: try again later."),
 )
 
@@ -116,6 +128,30 @@ class StoreTransport:
             )
         )
 
+    async def version(self, session: SecretStr) -> str:
+        """Return the version of the server that the store stands for."""
+        await self._run(lambda: self.store.session(session.get_secret_value()))
+        return SERVER_VERSION
+
+    async def save(
+        self, session: SecretStr, changes: Sequence[Change], *, group: int
+    ) -> tuple[Saved, ...]:
+        """Carry out all changes or none."""
+        verify(changes)
+        if not changes:
+            return ()
+        return await self._run(lambda: save(self.store, session.get_secret_value(), changes, group))
+
+    async def delete(
+        self, session: SecretStr, deletion: Deletion, *, group: int
+    ) -> dict[str, tuple[int, ...]]:
+        """Delete in one transaction."""
+        if not any(deletion.targets.values()):
+            return {}
+        return await self._run(
+            lambda: delete(self.store, session.get_secret_value(), deletion, group)
+        )
+
     async def aclose(self) -> None:
         """Release the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -126,6 +162,8 @@ class StoreTransport:
         except StoreQueryError as error:
             # The text speaks of HQL and model names only, and it is the adapter that is at fault.
             raise InvalidRequest(Source.OMERO, str(error)) from error
+        except StoreMissingError as error:
+            raise NotFound(Source.OMERO, str(error)) from error
         except StoreError as error:
             for cause, effect, message in TRANSLATION:
                 if isinstance(error, cause):
