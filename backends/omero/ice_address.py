@@ -24,7 +24,6 @@ _PORTS: Final = {"ssl": 4064, "tcp": 4063, "wss": 443, "ws": 80}
 _ENCRYPTED: Final = frozenset({"ssl", "wss"})
 _WEB: Final = frozenset({"ws", "wss"})
 _LARGEST_PORT: Final = 65_535
-MESSAGE_KILOBYTES: Final = 250_000  # what OMERO's own client takes
 
 
 class AddressError(ValueError):
@@ -109,6 +108,7 @@ class IceOptions:
         separate: give each viewer a client of his own (`omero.client`, four threads each) rather
             than share one: for servers that do not get on with the latter.
         in_flight: calls under way at most on one connection.
+        message_kilobytes: the largest answer that is read; as much as OMERO's own client takes.
     """
 
     verify: bool = True
@@ -119,6 +119,7 @@ class IceOptions:
     linger: float = 3600.0
     separate: bool = False
     in_flight: int = 16
+    message_kilobytes: int = 250_000
 
 
 def ice_properties(address: OmeroAddress, options: IceOptions) -> dict[str, str]:
@@ -129,7 +130,7 @@ def ice_properties(address: OmeroAddress, options: IceOptions) -> dict[str, str]
     """
     properties = {
         "Ice.Plugin.IceSSL": "IceSSL:createIceSSL",
-        "Ice.MessageSizeMax": str(MESSAGE_KILOBYTES),
+        "Ice.MessageSizeMax": str(options.message_kilobytes),
         "Ice.CacheMessageBuffers": "0",
         "Ice.RetryIntervals": "-1",  # what is repeated is decided here, not there
         "Ice.Override.ConnectTimeout": str(int(options.connect_timeout * 1000)),

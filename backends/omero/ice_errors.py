@@ -140,6 +140,18 @@ def translate(error: BaseException, *, writing: bool = False, sent: bool = True)
     return ProtocolError(Source.OMERO, GARBLED)
 
 
+def user_exception(type_id: str) -> Exception | None:
+    """An exception of this Slice type (`::omero::QueryException`), without what it says."""
+    pending = list(Ice.UserException.__subclasses__())
+    while pending:
+        known = pending.pop()
+        if f"::{getattr(known, '_ice_name', '')}" == type_id:
+            made: Exception = known()
+            return made
+        pending += known.__subclasses__()
+    return None
+
+
 def no_session(error: BaseException) -> BackendError:
     """The error to raise when a session could not be joined: refused means that it is over."""
     if isinstance(error, (Glacier2.PermissionDeniedException, omero.AuthenticationException)):

@@ -22,7 +22,7 @@ from backends.errors import InvalidRequest, Source
 from backends.omero import raw, typed
 from backends.omero.ice_address import IceOptions, OmeroAddress
 from backends.omero.ice_calls import CallFailed
-from backends.omero.ice_errors import is_stale, translate
+from backends.omero.ice_errors import is_stale, translate, user_exception
 from backends.omero.ice_write import delete, save
 from backends.omero.session import Seat, Sessions
 from backends.omero.transport import HqlValue, OmeroIdentity, RInt
@@ -126,12 +126,16 @@ class IceTransport:
             is_result, reply = await seat.call(
                 query.begin_ice_invoke, PROJECTION, Ice.OperationMode.Idempotent, request
             )
-            if is_result:
-                try:
+            try:
+                if is_result:
                     return await self._rows(bytes(reply))
-                except raw.Unreadable:
-                    self.typed_replies += 1
-            # What a server raises, and what is not understood, is for the generated classes.
+                raised = user_exception(raw.exception_type(bytes(reply)))
+            except raw.Unreadable:
+                raised = None
+            if raised is not None:
+                raise CallFailed(raised, sent=True)
+            # What is not understood is asked for again, through the generated classes.
+            self.typed_replies += 1
             rows = await seat.call(
                 query.begin_projection, hql, typed.parameters(params, offset, limit)
             )

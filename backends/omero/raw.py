@@ -163,6 +163,19 @@ def read(data: bytes, rows: list[list[Any]], step: int = CELLS_PER_STEP) -> Iter
         raise Unreadable("the reply ends too early, or a text is no Unicode") from error
 
 
+def exception_type(data: bytes) -> str:
+    """The type of the exception that a server answered with (`::omero::QueryException`).
+
+    Raises:
+        Unreadable: it does not begin as an exception does.
+    """
+    try:
+        # Behind the flags of its first slice; exceptions always name their types in full.
+        return _Reader(data).text(_HEADER.size + 1)[0]
+    except (IndexError, struct.error, UnicodeDecodeError) as error:
+        raise Unreadable("the exception ends too early") from error
+
+
 class _Reader:
     """Reads one encapsulation; `values` are its instances, for references back to them."""
 

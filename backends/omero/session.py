@@ -16,6 +16,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
+import Glacier2
 import Ice
 import omero
 import omero.clients
@@ -29,6 +30,7 @@ from backends.omero.ice_communicator import Communicators
 from backends.omero.ice_errors import is_stale, no_session, translate
 
 GROUP: Final = "omero.group"
+GOODBYE: Final = 2.0  # seconds to wait for the router when a seat is left
 REFERENCES_AT_MOST: Final = 64  # other clients that share a session which is to be ended
 
 
@@ -96,9 +98,15 @@ class Seat:
         self.is_left = True
         for task in self._services.values():
             task.cancel()
-        with suppress(CallFailed, TimeoutError):
-            async with asyncio.timeout(2):
-                await awaited(self._router.begin_destroySession)
+        connection = self._router.ice_getCachedConnection()
+        if connection is not None:
+            # Bound to this very connection: if it is gone, none is opened to say goodbye.
+            router = Glacier2.RouterPrx.uncheckedCast(
+                connection.createProxy(self._router.ice_getIdentity())
+            )
+            with suppress(CallFailed, TimeoutError):
+                async with asyncio.timeout(GOODBYE):
+                    await awaited(router.begin_destroySession)
         await self._owner.release()
 
     async def _service(self, name: str, make: Any) -> Any:
