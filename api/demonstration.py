@@ -1,12 +1,14 @@
 """The parts of `omnibis demo`: embedded openBIS and OMERO, a temporary link store, their links.
 
-Everything above the two transports is what production runs. One route more than there: it switches
-an embedded backend off and on again, or makes it slow, to show what the rest of the house does
-then. Called by `api/cli.py`, by tests and by benchmarks.
+Everything above the two transports is what production runs; with `wire` so is the transport to
+openBIS, which is then served on a port of its own. One route more than there: it switches an
+embedded backend off and on again, or makes it slow, to show what the rest of the house does then.
+Called by `api/cli.py`, by tests and by benchmarks.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +30,7 @@ from backends.demo.faults import Faults
 from backends.demo.omero.store import OmeroStore
 from backends.demo.omero.transport import StoreTransport
 from backends.demo.openbis.server import create_openbis_server
+from backends.demo.openbis.serving import Alongside, listen
 from backends.demo.sheet.loader import load_sheet
 from backends.demo.study import build_world
 from backends.demo.world import World
@@ -35,7 +38,7 @@ from backends.errors import Source
 from backends.lane import Lane
 from backends.omero.client import OmeroClient
 from backends.openbis.client import OpenbisClient
-from backends.openbis.transport import AsgiTransport
+from backends.openbis.transport import AsgiTransport, HttpTransport
 from link_store.database import LinkDatabase
 from link_store.records import NewSampleLink
 from link_store.store import LinkStore
@@ -51,6 +54,7 @@ USERS: Final = {
     "microscopy": "sees all images, but no samples",
 }
 BODY_BYTES: Final = 1024
+LOOPBACK: Final = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class Demonstration:
     parts: Parts
     world: World
     faults: Mapping[str, Faults] = field(default_factory=dict)
+    openbis_address: str | None = None  # where the embedded openBIS listens, if it does
 
 
 def demonstration(
@@ -76,16 +81,19 @@ def demonstration(
     seed: int = 1,
     sheet: Sheet | None = None,
     without: tuple[str, ...] = (),
+    wire: bool = False,
 ) -> Demonstration:
-    """Build the embedded installation; nothing listens and no file stays behind.
+    """Build the embedded installation; no file stays behind.
 
     Args:
         settings: lanes' sizes and the instances' names; the link store is a temporary one.
         seed: the studies' numbers follow from it.
         sheet: a further study to load.
         without: `openbis` or `omero`, to be switched off from the start.
+        wire: whether openBIS is reached over HTTP, through a loopback port that is taken here.
 
     Raises:
+        ServingError: no port could be had for the embedded openBIS.
         SheetError: the sheet has faults; it tells all of them.
     """
     world = build_world(seed)
@@ -98,8 +106,10 @@ def demonstration(
         "openbis": _lane(Source.OPENBIS, settings.openbis_concurrency, settings.openbis_timeout),
         "omero": _lane(Source.OMERO, settings.omero_concurrency, settings.omero_timeout),
     }
+    installation = create_openbis_server(world.openbis, faults=faults["openbis"], compress=wire)
+    served = Alongside(installation, listen(LOOPBACK, 0)) if wire else None
     openbis = OpenbisClient(
-        AsgiTransport(create_openbis_server(world.openbis, faults=faults["openbis"])),
+        AsgiTransport(installation) if served is None else _over_http(settings, served.address),
         lanes["openbis"],
     )
     omero = OmeroClient(
@@ -109,6 +119,8 @@ def demonstration(
     links = LinkStore(database, settings.openbis_instance, settings.omero_instance)
 
     async def start() -> None:
+        if served is not None:
+            await asyncio.to_thread(served.start)
         await database.migrate()
         await seed_links(links, world)
 
@@ -118,6 +130,8 @@ def demonstration(
             await omero.aclose()
         finally:
             await database.dispose()
+            if served is not None:
+                await asyncio.to_thread(served.stop)
 
     parts = Parts(
         services=Services(
@@ -139,7 +153,16 @@ def demonstration(
         ),
         routes=(Route("/demo/backends/{name}", Control(faults).respond, methods=["GET", "PUT"]),),
     )
-    return Demonstration(parts, world, faults)
+    return Demonstration(parts, world, faults, None if served is None else served.address)
+
+
+def _over_http(settings: Settings, address: str) -> HttpTransport:
+    return HttpTransport(
+        address,
+        connections=settings.openbis_concurrency,
+        connect_timeout=settings.openbis_connect_timeout,
+        read_timeout=settings.openbis_timeout,
+    )
 
 
 def _lane(source: Source, concurrency: int, timeout: float) -> Lane:

@@ -101,6 +101,11 @@ class Api:
             _log.debug("%s was given parameters that do not convert", method, exc_info=True)
             raise invalid_parameters() from error
 
+    def close(self) -> None:
+        """Close the state file, if there is one; nothing is called afterwards."""
+        if self._state is not None:
+            self._state.close()
+
     def reading(self, token: str | None) -> Reading:
         """What the person behind a token may read, in one response."""
         rights = self.rights(self.sessions.require(token))

@@ -56,15 +56,19 @@ class StateFile:
     def __init__(self, path: Path) -> None:
         try:
             # Served from the thread that runs the event loop, which need not be this one.
-            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._database = sqlite3.connect(
+                path, timeout=1, isolation_level=None, check_same_thread=False
+            )
+            # A second server on the same file would overwrite what the first one does.
+            self._database.execute("pragma locking_mode = exclusive")
             self._database.execute("pragma journal_mode = wal")
             self._database.execute("pragma synchronous = full")
             self._database.executescript(_TABLES)
             self._format = self._fact("format")
         except sqlite3.Error as error:
             raise StateError(
-                f"{path} is no state file of an embedded openBIS, or cannot be written ({error}); "
-                "name another file."
+                f"{path} cannot be used as state file of an embedded openBIS ({error}); stop "
+                "whatever has it open, or name another file."
             ) from error
         if self._format not in {None, _FORMAT}:
             raise StateError(f"{path} comes from another version of omnibis; name another file.")
