@@ -276,7 +276,10 @@ class Expressions:
         if node.name == "size":
             return Value(self._over_collection(argument, "count(*)"), "long")
         if node.name == "type":
-            return self.scope.resolve(argument)
+            value = self.scope.resolve(argument)
+            if value.type != "entity":
+                return value
+            return self.scope.resolve(tree.Path((*argument.parts, "class")))
         ordering = {"minindex": "min", "maxindex": "max"}.get(node.name)
         if ordering is not None and len(argument.parts) > 1:
             return Value(self._over_collection(argument, ordering + "({position})"), "int")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import Ice
 
 from backends.demo.omero.errors import StoreUnavailableError
-from backends.demo.omero.ice_errors import misused, unsupported, wire_error
+from backends.demo.omero.ice_errors import unsupported, wire_error
 from backends.demo.omero.ice_faults import WireFaults
 
 if TYPE_CHECKING:
@@ -49,14 +49,15 @@ class Call:
 
     @property
     def group(self) -> int | None:
-        """The group context: a group, -1 for all, None for the session's own."""
+        """The group context: a group, -1 for all, None for the session's own.
+
+        A name, which the gateway leaves there after a login into a group, counts as nothing.
+        """
         text = self.current.ctx.get(GROUP, "")
-        if not text:
-            return None
         try:
             return int(text)
         except ValueError:
-            raise misused(f"the call context {GROUP} is no number: {text!r}") from None
+            return None
 
 
 class Connectionless(Exception):  # noqa: N818 - no error, a signal
