@@ -7,12 +7,18 @@ command that needs them, so that `--help` is quick.
 
 from __future__ import annotations
 
+import os
 import secrets
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
 import typer
+
+_WIRE: Final = """
+
+openBIS is reached over HTTP at {}, and pybis can log in there, too.
+OMERO is still reached within this process: its embedded wire comes with a later version."""
 
 SCHEMA: Final = Path(__file__).parent / "schema.graphql"
 
@@ -75,6 +81,13 @@ def demo(
     without: Annotated[
         list[str] | None, typer.Option(help="Start with openbis or omero switched off.")
     ] = None,
+    wire: Annotated[
+        bool,
+        typer.Option(
+            "--wire",
+            help="Serve the embedded openBIS on a port of its own and reach it over HTTP.",
+        ),
+    ] = False,
 ) -> None:
     """Run omnibis over an embedded openBIS and an embedded OMERO, with three studies."""
     if (sheet is None) != (mapping is None):
@@ -90,20 +103,21 @@ def demo(
     from api import demonstration, server  # noqa: PLC0415 - see the module's docstring
     from api.app import create_app  # noqa: PLC0415
     from api.auth import TokenBox  # noqa: PLC0415
+    from backends.demo.openbis.serving import ServingError  # noqa: PLC0415
     from backends.demo.sheet.loader import SheetError  # noqa: PLC0415
 
     study = demonstration.Sheet(sheet, mapping) if sheet and mapping else None
     try:
         listener = server.take_port(settings.host, settings.port)
         built = demonstration.demonstration(
-            settings, seed=seed, sheet=study, without=tuple(without or ())
+            settings, seed=seed, sheet=study, without=tuple(without or ()), wire=wire
         )
-    except (server.ServerError, SheetError) as error:
+    except (server.ServerError, ServingError, SheetError) as error:
         _stop(str(error))
     application = create_app(
         settings, built.parts, TokenBox((secrets.token_bytes(32),), hours=settings.token_hours)
     )
-    _serve(application, listener, settings, lambda: _welcome(server.address_of(listener)))
+    _serve(application, listener, settings, lambda: _welcome(server.address_of(listener), built))
 
 
 @app.command()
@@ -133,6 +147,40 @@ def serve(
     application = create_app(settings, parts, tokens)
     ready = f"omnibis is ready at {server.address_of(listener)}/graphql"
     _serve(application, listener, settings, lambda: typer.echo(ready))
+
+
+@app.command()
+def doctor(
+    url: Annotated[
+        str | None, typer.Option(help="Where openBIS is; else OMNIBIS_OPENBIS_URL.")
+    ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(help="Log in as this user; OPENBIS_PASSWORD, or a prompt, has the password."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Tell the findings as JSON.")] = False,
+) -> None:
+    """Look at openBIS from here, and say what to change.
+
+    Without --user, the token in OPENBIS_TOKEN is used: a session's or a personal access token.
+    The command ends with 0 when nothing is wrong, 1 when something is, and 2 when it cannot look.
+    """
+    from api import doctor as office  # noqa: PLC0415 - see the module's docstring
+    from api.settings import SettingsError  # noqa: PLC0415
+
+    settings = _settings(**({} if url is None else {"openbis_url": url}))
+    credentials = office.credentials(
+        user,
+        os.environ,
+        lambda: typer.prompt("Password", hide_input=True, err=True),
+    )
+    try:
+        findings = office.look(settings, credentials)
+    except SettingsError as error:
+        _stop(str(error))
+    typer.echo(office.as_json(findings) if as_json else office.as_text(findings))
+    if office.is_bad(findings):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -196,7 +244,7 @@ def _serve(application: Any, listener: Any, settings: Any, on_started: Any) -> N
     )
 
 
-def _welcome(address: str) -> None:
+def _welcome(address: str, built: Any) -> None:
     from api.demonstration import USERS  # noqa: PLC0415
     from api.explorer import has_graphiql, saved_query  # noqa: PLC0415
     from backends.demo.accounts import DEMO_PASSWORD  # noqa: PLC0415
@@ -205,9 +253,10 @@ def _welcome(address: str) -> None:
     width = max(map(len, USERS))
     users = "\n".join(f"  {name:{width}}  {what}" for name, what in USERS.items())
     queries = "\n\n".join(saved_query(name).strip() for name in ("project", "images"))
+    wire = "" if built.openbis_address is None else _WIRE.format(built.openbis_address)
     typer.echo(
         f"""
-omnibis is ready, over an embedded openBIS and an embedded OMERO.
+omnibis is ready, over an embedded openBIS and an embedded OMERO.{wire}
 
   explorer  {address}/  ({explorer})
   API       {address}/graphql

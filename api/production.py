@@ -8,7 +8,7 @@ trying out. Called by `api/cli.py`.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from api.app import Parts
 from api.settings import Settings, SettingsError
@@ -87,7 +87,7 @@ def wire_parts(settings: Settings, *, embedded_omero: bool = False) -> Parts:
     )
 
 
-def openbis_transport(settings: Settings, **options: Any) -> HttpTransport:
+def openbis_transport(settings: Settings) -> HttpTransport:
     """Make the way to the openBIS of the settings.
 
     Raises:
@@ -104,10 +104,9 @@ def openbis_transport(settings: Settings, **options: Any) -> HttpTransport:
             ca_file=settings.openbis_ca_file,
             verify=settings.openbis_verify,
             allow_http=settings.openbis_allow_http,
-            **options,
         )
     except ValueError as error:
-        raise SettingsError(f"OMNIBIS_OPENBIS_URL cannot be used. {error}") from None
+        raise SettingsError(str(error)) from None
 
 
 def _omero(settings: Settings, *, embedded: bool) -> tuple[Lane, OmeroTransport]:

@@ -37,6 +37,7 @@ def serve(
     certificate: Path | None = None,
     key: Path | None = None,
     lifespan: bool = False,
+    date: bool = True,
 ) -> Iterator[str]:
     """Serve an ASGI application and yield its address, `http://127.0.0.1:port`.
 
@@ -45,6 +46,7 @@ def serve(
         certificate: a PEM file; with it the server speaks TLS.
         key: the certificate's private key, if it stands in a file of its own.
         lifespan: whether the application's lifespan is run.
+        date: whether answers tell the time.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -56,6 +58,7 @@ def serve(
             ws="none",
             log_config=None,
             access_log=False,
+            date_header=date,
             timeout_graceful_shutdown=1,
             ssl_certfile=certificate,
             ssl_keyfile=key,

@@ -21,6 +21,7 @@ import orjson
 
 from backends.errors import InvalidRequest, ProtocolError, Source, TimedOut, Unavailable
 from backends.openbis.address import API_PATH, base_address, is_loopback
+from backends.openbis.connections import Connections
 
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 OVERLOADED = {408, 429}
@@ -61,7 +62,7 @@ class OpenbisTransport(Protocol):
 
 
 class HttpTransport:
-    """openBIS over HTTP/1.1, with one pool of kept connections for all viewers.
+    """openBIS over HTTP/1.1, with a few kept connections for all viewers.
 
     A cancelled call gives up its connection at once. Redirects are not followed: the session would
     go wherever they lead.
@@ -69,7 +70,7 @@ class HttpTransport:
     Args:
         base_url: `https://host[:port][/prefix]`, the address below which `/openbis` stands.
         connections: open connections at most; as many as the lane lets calls through.
-        connect_timeout: seconds to open a connection, or to get one from the pool.
+        connect_timeout: seconds to open a connection, or to wait for a free one.
         read_timeout: seconds of silence while waiting for the answer.
         idle: seconds an unused connection is kept; shorter than servers do (Apache: 5), lest a
             write goes out on a connection that is just being closed.
@@ -78,6 +79,9 @@ class HttpTransport:
         allow_http: whether a host other than this one may be spoken to without TLS.
         trust_env: whether proxy variables of the environment are honoured.
         largest: bytes of an answer, decompressed, that are read at most.
+
+    Attributes:
+        clock_skew: seconds that openBIS' clock was ahead of ours at its last answer, if it told.
 
     Raises:
         ValueError: the address or the certificates are of no use; says why in words.
@@ -99,33 +103,43 @@ class HttpTransport:
     ) -> None:
         self.address = base_address(base_url, allow_http=allow_http)
         self.clock_skew: float | None = None
+        self.tls = tls(self.address, ca_file, verify=verify)
+        self.trust_env = trust_env and not is_loopback(self.address)
         self._url = f"{self.address}/{API_PATH}"
         self._largest = largest
-        self._client = httpx.AsyncClient(
-            http1=True,
-            http2=False,
-            verify=tls(self.address, ca_file, verify=verify),
-            timeout=httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout),
-            limits=httpx.Limits(
-                max_connections=connections,
-                max_keepalive_connections=connections,
-                keepalive_expiry=idle,
-            ),
-            headers=HEADERS | {"Accept-Encoding": "gzip"},
-            follow_redirects=False,
-            trust_env=trust_env and not is_loopback(self.address),
+
+        def client() -> httpx.AsyncClient:
+            return httpx.AsyncClient(
+                http1=True,
+                http2=False,
+                verify=self.tls,
+                timeout=httpx.Timeout(read_timeout, connect=connect_timeout),
+                limits=httpx.Limits(max_connections=1, keepalive_expiry=idle),
+                headers=HEADERS | {"Accept-Encoding": "gzip"},
+                follow_redirects=False,
+                trust_env=self.trust_env,
+            )
+
+        self._connections = Connections(
+            client, size=connections, patience=connect_timeout, idle=idle
         )
 
     async def post(self, body: bytes) -> bytes:
         """Post over the network; see `OpenbisTransport.post`."""
+        if self._connections.is_closed:
+            raise _unavailable("the way to it has been closed", NotSent)
         asked = time.time()
-        answer, date = await _post(self._client, self._url, body, self._largest)
+        try:
+            async with self._connections.lend() as client:
+                answer, date = await _post(client, self._url, body, self._largest)
+        except TimeoutError:
+            raise _unavailable("too many ask at once", NotSent) from None
         self.clock_skew = _skew(date, asked, time.time())
         return answer
 
     async def aclose(self) -> None:
-        """Close the pooled connections."""
-        await self._client.aclose()
+        """Close the connections."""
+        await self._connections.aclose()
 
 
 class AsgiTransport:
@@ -173,8 +187,6 @@ async def _post(
 ) -> tuple[bytes, str | None]:
     """The answer's body and date."""
     # `from None` throughout: the client's own errors hold the request, and so the token.
-    if client.is_closed:
-        raise _unavailable("the way to it has been closed", NotSent)
     try:
         async with client.stream("POST", url, content=body) as response:
             answer = await _read(response, largest)

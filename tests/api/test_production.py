@@ -194,7 +194,7 @@ async def test_each_setting_reaches_the_transport() -> None:
     )
     transport = openbis_transport(settings)
     assert transport.address == "http://openbis.example/prefix"
-    timeout = transport._client.timeout
+    timeout = transport._connections._make().timeout
     assert (timeout.read, timeout.connect) == (7, 2)
     await transport.aclose()
 

@@ -33,7 +33,6 @@ class Wrecked:
 async def wrecked(respond: Respond, tls: ssl.SSLContext | None = None) -> AsyncIterator[Wrecked]:
     """Run a server whose every request is answered by `respond`, after it has been read."""
     served: list[Wrecked] = []
-    done = asyncio.Event()
     open_now: set[asyncio.Task[None]] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -46,8 +45,8 @@ async def wrecked(respond: Respond, tls: ssl.SSLContext | None = None) -> AsyncI
                 served[0].requests += 1
                 await respond(reader, writer)
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the client has gone
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # the client has gone, or the test is over
         finally:
             open_now.discard(task)
             writer.close()
@@ -58,7 +57,6 @@ async def wrecked(respond: Respond, tls: ssl.SSLContext | None = None) -> AsyncI
     try:
         yield served[0]
     finally:
-        done.set()
         server.close()
         for task in list(open_now):
             task.cancel()
