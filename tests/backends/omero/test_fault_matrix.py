@@ -266,13 +266,9 @@ async def test_after_a_time_out_the_next_call_is_served() -> None:
 async def test_an_answer_larger_than_we_read_is_told_and_not_asked_for_again() -> None:
     async with trial_of(message_kilobytes=2) as trial:
         before = trial.server.log.count(READ)
-        columns = ", ".join(["e.omeName"] * 100)
+        hql = Projection("names", ("e.omeName",) * 100, "Experimenter e").hql()
         with pytest.raises(errors.InvalidRequest, match="ask for less"):
-            await trial.client._transport.projection(
-                trial.session,
-                f"select {columns} from Experimenter e",
-                {},  # noqa: S608 - ours
-            )
+            await trial.client._transport.projection(trial.session, hql, {})
         assert trial.server.log.count(READ) - before == 1
         assert len(await trial.read()) == 4
 
