@@ -186,7 +186,7 @@ async def _decoding(
     lines = [
         "### Reading 10,000 images of 12 columns over Ice",
         "",
-        f"CPU time of the client, {rounds} rounds in turns (the gateway {GATEWAY_ROUNDS}); server elsewhere.",
+        f"CPU time of the client in {rounds} turns (the gateway in {GATEWAY_ROUNDS}).",
         "",
         "| how | seconds of CPU | times ours | aim |",
         "| --- | --- | --- | --- |",
