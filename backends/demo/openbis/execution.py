@@ -62,7 +62,7 @@ class Execution:
         if function is None:
             raise invalid_parameters()
         self._require_session(kind)
-        keys = function(self.work, _beans(creations, "Creations"))
+        keys = function(self.work, _kept(_beans(creations, "Creations")))
         return [Bean(perm_id_fields(kind, key)) for key in keys]
 
     def update(self, kind: Kind, updates: Any) -> list[Bean]:
@@ -71,7 +71,7 @@ class Execution:
         if function is None:
             raise invalid_parameters()
         self._require_session(kind)
-        keys = function(self.work, _beans(updates, "Updates"))
+        keys = function(self.work, _kept(_beans(updates, "Updates")))
         return [Bean(perm_id_fields(kind, key)) for key in keys]
 
     def delete(self, kind: Kind, ids: Any, options: Any) -> Bean | None:
@@ -172,6 +172,19 @@ def _beans(given: Any, what: str) -> list[Any]:
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise invalid_parameters()
     return found
+
+
+def _kept(beans: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Refuse what would be lost in silence: nothing is frozen here, and no files are kept."""
+    for bean in beans:
+        attached = bean.get("attachments")
+        if isinstance(attached, dict):  # a list update
+            attached = any(action.get("items") for action in attached.get("actions") or ())
+        if attached or any(bean[key] is True for key in bean if key.startswith("freeze")):
+            raise ServerFailure(
+                "The embedded openBIS neither freezes entities nor keeps attachments (Context: [])"
+            )
+    return beans
 
 
 def _rank(verb: str, kind: Kind) -> tuple[int, int]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 from pybis import Openbis
@@ -19,17 +19,14 @@ from pybis import Openbis
 from backends.demo.openbis.server import create_openbis_server
 from backends.demo.study import build_world
 from backends.demo.world import OpenbisContent
-from tests.backends.demo.openbis.pybis.installation import Installation, Rows, connect
+from tests.backends.demo.openbis.pybis.installation import (
+    VARIANTS,
+    Installation,
+    Rows,
+    Start,
+    connect,
+)
 from tests.serving import serve
-
-Start: TypeAlias = Callable[..., AbstractContextManager[Installation]]
-
-VARIANTS: dict[str, dict[str, Any]] = {
-    "server": {"references": "server"},
-    "none": {"references": "none"},
-    "adversarial": {"references": "adversarial"},
-    "project-samples": {"references": "server", "project_samples": True},
-}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -96,9 +93,9 @@ def o(reading: Installation) -> Openbis:
 
 
 @pytest.fixture(scope="module")
-def writing(content: OpenbisContent) -> Iterator[Installation]:
-    """An installation that the tests of one module write to."""
-    with _started(content) as installation:
+def writing(request: pytest.FixtureRequest, content: OpenbisContent) -> Iterator[Installation]:
+    """An installation that the tests of one module write to; a parameter names its variant."""
+    with _started(content, **VARIANTS[getattr(request, "param", "server")]) as installation:
         yield installation
 
 

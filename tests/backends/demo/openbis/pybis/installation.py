@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from pybis import Openbis
@@ -13,6 +14,15 @@ from starlette.applications import Starlette
 
 from backends.demo.accounts import DEMO_PASSWORD, OPENBIS_ADMIN_PASSWORD
 from backends.demo.world import Experiment, OpenbisContent, Project, Sample
+
+Start: TypeAlias = Callable[..., AbstractContextManager["Installation"]]
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "server": {"references": "server"},
+    "none": {"references": "none"},
+    "adversarial": {"references": "adversarial"},
+    "project-samples": {"references": "server", "project_samples": True},
+}
 
 # Filters do not care how objects are written, so two of the variants are enough for them.
 FILTERED = pytest.mark.parametrize("reading", ["server", "project-samples"], indirect=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from backends.demo.openbis.sessions import IDLE_SECONDS
-from tests.backends.demo.openbis.pybis.conftest import Start
 from tests.backends.demo.openbis.pybis.installation import (
     FILTERED,
     Installation,
+    Start,
     connect,
     disconnected,
     password,

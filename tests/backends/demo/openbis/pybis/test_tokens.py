@@ -11,8 +11,12 @@ from typing import Any
 import pytest
 from pybis import Openbis
 
-from tests.backends.demo.openbis.pybis.conftest import Start
-from tests.backends.demo.openbis.pybis.installation import Installation, connect, disconnected
+from tests.backends.demo.openbis.pybis.installation import (
+    Installation,
+    Start,
+    connect,
+    disconnected,
+)
 
 DAY = 24 * 3600
 

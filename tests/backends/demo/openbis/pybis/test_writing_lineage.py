@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from pybis import Openbis
 
-from tests.backends.demo.openbis.pybis.installation import saved
+from tests.backends.demo.openbis.pybis.installation import VARIANTS, saved
+
+# Relatives come as references where they can: what pybis does not resolve, it would unlink.
+pytestmark = pytest.mark.parametrize("writing", VARIANTS, indirect=True)
 
 _numbers = count(1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,3 +152,19 @@ def test_pages_of_new_experiments(w: Openbis, project: Any) -> None:
     assert [len(page) for page in pages] == [3, 3, 1]
     codes = {identifier for page in pages for identifier in page.df["identifier"]}
     assert codes == {f"{project.identifier}/PAGED_{number}" for number in range(7)}
+
+
+def test_what_the_embedded_server_cannot_do_is_said(
+    w: Openbis, space: Any, project: Any, tmp_path: Path
+) -> None:
+    """Better than to lose it in silence; a real server can do both."""
+    refused = "neither freezes entities nor keeps attachments"
+    file = tmp_path / "protocol.txt"
+    file.write_text("one, two, three")
+    project.add_attachment(str(file))  # with a new entity pybis itself would lose it
+    with pytest.raises(ValueError, match=refused):
+        project.save()
+    frozen = w.get_space(space.code, use_cache=False)
+    frozen.freeze = True
+    with pytest.raises(ValueError, match=refused):
+        frozen.save()
