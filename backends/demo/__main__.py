@@ -1,6 +1,7 @@
-"""`python -m backends.demo openbis`: the embedded openBIS by itself, on a port, for pybis and co.
+"""`python -m backends.demo openbis` or `omero`: one embedded backend by itself, on ports.
 
-It holds the built-in studies, or what a state file kept of an earlier run. Stops with Ctrl+C.
+It holds the built-in studies, or (openBIS) what a state file kept of an earlier run, and answers
+pybis, omero-py and whatever else speaks its protocol. Stops with Ctrl+C.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ REFERENCES = ("none", "server", "adversarial")
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code, 2 for what the caller can mend."""
     chosen = _parser().parse_args(arguments)
+    if chosen.command == "omero":
+        return _omero(chosen)
     # Imported here, so that `--help` and wrong arguments are answered at once.
     from backends.demo.accounts import DEMO_PASSWORD  # noqa: PLC0415
     from backends.demo.openbis.server import create_openbis_server  # noqa: PLC0415
@@ -59,6 +62,19 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _omero(chosen: argparse.Namespace) -> int:
+    from backends.demo.omero.serving import ServingError, serve  # noqa: PLC0415 - as above
+    from backends.demo.study import build_world  # noqa: PLC0415
+
+    ports = {name: getattr(chosen, f"{name}_port") for name in ("tcp", "ssl", "ws", "wss")}
+    try:
+        serve(build_world(chosen.seed).omero, host=chosen.host, ports=ports)
+    except ServingError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m backends.demo", description="The embedded backends by themselves."
@@ -80,6 +96,14 @@ def _parser() -> argparse.ArgumentParser:
         "--project-samples", action="store_true", help="let samples belong to projects"
     )
     openbis.add_argument("--seed", type=int, default=1, help="what the studies' numbers follow")
+    omero = commands.add_parser("omero", help="serve the embedded OMERO on ports, over Ice")
+    omero.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    omero.add_argument(
+        "--port", dest="ssl_port", type=int, default=0, help="the port with TLS, 0 for a free one"
+    )
+    for name in ("tcp", "ws", "wss"):
+        omero.add_argument(f"--{name}-port", type=int, default=0, help=f"the port for {name}")
+    omero.add_argument("--seed", type=int, default=1, help="what the studies' numbers follow")
     return parser
 
 

@@ -276,10 +276,8 @@ class Expressions:
         if node.name == "size":
             return Value(self._over_collection(argument, "count(*)"), "long")
         if node.name == "type":
-            value = self.scope.resolve(argument)
-            if value.type != "entity":
-                return value
-            return self.scope.resolve(tree.Path((*argument.parts, "class")))
+            is_class = argument.parts[-1] == "class"
+            return self.scope.resolve(argument if is_class else argument / "class")
         ordering = {"minindex": "min", "maxindex": "max"}.get(node.name)
         if ordering is not None and len(argument.parts) > 1:
             return Value(self._over_collection(argument, ordering + "({position})"), "int")

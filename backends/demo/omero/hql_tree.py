@@ -19,6 +19,9 @@ class Path:
     def __str__(self) -> str:
         return ".".join(self.parts)
 
+    def __truediv__(self, name: str) -> Path:
+        return Path((*self.parts, name))
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:

@@ -96,7 +96,11 @@ class OmeroIceServer:
         self.close()
 
     def start(self) -> None:
-        """Listen; free ports are chosen the first time and kept over a restart."""
+        """Listen; free ports are chosen the first time and kept over a restart.
+
+        Raises:
+            OSError: a port cannot be opened.
+        """
         if self._communicator is not None:
             return
         if self._folder is None:
@@ -119,6 +123,9 @@ class OmeroIceServer:
             for factory in omero.rtypes.ObjectFactories.values():
                 factory.register(communicator)
             self._open(communicator)
+        except Ice.SocketException as error:
+            communicator.destroy()
+            raise OSError(error.error, "a port on this address cannot be opened") from error
         except BaseException:
             communicator.destroy()
             raise
