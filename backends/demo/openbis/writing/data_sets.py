@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from backends.demo.openbis.errors import UserFailure, invalid_parameters
+from backends.demo.openbis.errors import ServerFailure, UserFailure, invalid_parameters
 from backends.demo.openbis.kinds import Kind
 from backends.demo.openbis.rights import POWER_USER, USER
 from backends.demo.openbis.rows import DataSet, EntityType
@@ -199,6 +199,8 @@ def _change_data(work: Work, key: str, update: Update) -> None:
         work.change(Kind.DATA_SET, row, **changed_copies(work, row, linked))
     if is_changed(update, "physicalData") and row.kind == "PHYSICAL":
         physical = new_value(update, "physicalData") or {}
+        if new_value(physical, "archivingRequested"):  # there is no archive to keep the promise
+            raise ServerFailure("The embedded openBIS archives nothing (Context: [])")
         values = {}
         if is_changed(physical, "fileFormatTypeId"):
             file_format = new_value(physical, "fileFormatTypeId")

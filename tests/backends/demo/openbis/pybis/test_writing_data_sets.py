@@ -122,3 +122,12 @@ def test_a_linked_data_set_goes(w: Openbis) -> None:
     made.delete("by test", permanently=True)
     with pytest.raises(ValueError, match="no such dataset found"):
         w.get_dataset(made.permId)
+
+
+def test_archiving_is_refused_rather_than_promised(w: Openbis) -> None:
+    data_set = w.get_dataset("20210429073031480-853")
+    with pytest.raises(ValueError, match="archives nothing"):
+        data_set.request_archiving()
+    data_set.revoke_request_archiving()
+    physical = w.get_dataset(data_set.permId).physicalData
+    assert (physical.status, physical.archivingRequested) == ("AVAILABLE", False)

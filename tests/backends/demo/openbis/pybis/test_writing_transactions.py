@@ -34,6 +34,18 @@ def test_many_samples_in_one_call(w: Openbis, writing: Installation, space: str)
     }.items() <= names.items()
 
 
+def test_relatives_in_one_call(w: Openbis) -> None:
+    parent, child = saved(new(w, "PARENT")), saved(new(w, "CHILD"))
+    between = [new(w, "BETWEEN_1"), new(w, "BETWEEN_2")]
+    for each in between:
+        each.parents = parent.identifier
+        each.children = [child]
+    w.new_transaction(*between).commit()
+    wanted = {each.permId for each in between}
+    assert set(w.get_samples(withParents=parent.identifier).df["permId"]) == wanted
+    assert set(w.get_samples(withChildren=child.identifier).df["permId"]) == wanted
+
+
 def test_one_wrong_sample_spoils_the_call(w: Openbis, space: str) -> None:
     new(w, "TAKEN").save()
     before = w.get_samples(space=space).totalCount
