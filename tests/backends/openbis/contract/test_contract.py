@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from backends.errors import AuthenticationFailed, BackendError, OutcomeUnknown, SessionExpired
+from backends.errors import (
+    AccessDenied,
+    AuthenticationFailed,
+    BackendError,
+    InvalidRequest,
+    OutcomeUnknown,
+    SessionExpired,
+)
 from backends.fetch import Fetch
 from backends.filters import (
     DateMatch,
@@ -276,3 +283,39 @@ async def test_a_write_that_is_refused_is_told_apart(way: Way) -> None:
     assert way.log == ["executeOperations"]
     assert await way.client.perform(token, [], Call()) == []
     assert way.log == ["executeOperations"]
+
+
+async def test_a_personal_access_token_is_good_for_all_but_itself(way: Way) -> None:
+    if way.log is None:
+        pytest.skip("a live openBIS is only read")
+    session = await way.login()
+    made = await way.client.obtain_token(session, "contract", Call())
+    again = await way.client.obtain_token(session, "contract", Call())
+    assert again.secret == made.secret
+    assert made.owner == way.user
+    identity = await way.client.identity(made.secret, Call())
+    assert (identity.user_id, identity.personal_access_token) == (way.user, True)
+    with_session = await way.ask(session, Count(Kind.SAMPLE))
+    assert await way.ask(made.secret, Count(Kind.SAMPLE)) == with_session
+    await way.client.logout(made.secret, Call())
+    assert await way.ask(made.secret, Count(Kind.SAMPLE)) == with_session
+    with pytest.raises(AccessDenied):
+        await way.client.obtain_token(made.secret, "another", Call())
+
+
+async def test_a_transaction_is_done_whole_or_not_at_all(way: Way) -> None:
+    if way.log is None:
+        pytest.skip("a live openBIS is only read")
+    token = await way.login()
+    code = f"CONTRACT_{way.client._wire.transport.__class__.__name__}".upper()
+    create = {
+        "@type": "as.dto.space.create.CreateSpacesOperation",
+        "creations": [{"@type": "as.dto.space.create.SpaceCreation", "code": code}],
+    }
+    twice = {**create, "creations": create["creations"] * 2}
+    with pytest.raises(InvalidRequest):
+        await way.client.perform(token, [create, twice], Call())
+    assert (await way.ask(token, Get(Kind.SPACE, (code,)))) == [{}]
+    (result,) = await way.client.perform(token, [create], Call())
+    assert [each["permId"] for each in result["objectIds"]] == [code]
+    assert list((await way.ask(token, Get(Kind.SPACE, (code,))))[0]) == [code]
