@@ -168,6 +168,13 @@ class OmeroIceServer:
         self.store.sessions.close(uuid)
 
     @property
+    def certificate(self) -> Path:
+        """The certificate in PEM, for clients that verify it; there while the server runs."""
+        if self._folder is None:
+            raise RuntimeError("the server has not been started")
+        return Path(self._folder.name) / "server.pem"
+
+    @property
     def doors(self) -> int:
         """How many router sessions are open."""
         return len(self._doors)
