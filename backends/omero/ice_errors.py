@@ -134,6 +134,8 @@ def translate(error: BaseException, *, writing: bool = False, sent: bool = True)
     """
     if writing and sent and not isinstance(error, _NEVER_DONE):
         return OutcomeUnknown(Source.OMERO, UNKNOWN)
+    if type(error) is Ice.ProtocolException:  # how IceSSL tells that a handshake failed
+        return Unavailable(Source.OMERO, UNTRUSTED)
     for cause, effect, message in _TREE:
         if isinstance(error, cause):
             return effect(Source.OMERO, message)
