@@ -114,8 +114,7 @@ def test_a_reason_is_needed(w: Openbis) -> None:
     assert w.get_sample(made.permId).code == made.code
 
 
-def test_data_sets_keep_their_sample(w: Openbis) -> None:
-    """A sample that has data sets takes them along into the trash, and brings them back."""
+def test_a_data_set_into_the_trash_and_back(w: Openbis) -> None:
     run = w.get_sample("/CLINICAL/NGSQCLIN392AR")
     (data_set,) = run.get_datasets().df["permId"]
     data_set = w.get_dataset(data_set)
