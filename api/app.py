@@ -1,9 +1,9 @@
 """The one composition root: settings and parts in, an ASGI application out.
 
 `Parts` are the long-lived things that requests share, made by `api/demonstration.py` for the
-embedded backends or by `wire_parts` here for real ones. `create_app` puts the routes, the endpoint
-and the layers around it together; its lifespan opens the parts and closes them. Nothing is made at
-import.
+embedded backends or by `api/production.py` for real ones. `create_app` puts the routes, the
+endpoint and the layers around it together; its lifespan opens the parts and closes them. Nothing is
+made at import.
 """
 
 from __future__ import annotations
