@@ -16,7 +16,8 @@ from pydantic import SecretStr
 
 from api.production import openbis_transport
 from api.settings import Settings
-from backends.openbis.doctor import Credentials, Finding, State, examine
+from backends.findings import Finding, State
+from backends.openbis.doctor import Credentials, examine
 
 # pybis' users know these names; they are not settings of the server, and so have no prefix of ours.
 PASSWORD: Final = "OPENBIS_PASSWORD"  # noqa: S105 - the name of a variable

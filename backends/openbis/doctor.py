@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 
 from pydantic import SecretStr
 
@@ -22,6 +21,7 @@ from backends.errors import (
     Source,
 )
 from backends.filters import PageRequest, Sort
+from backends.findings import Finding, State
 from backends.lane import Call, Lane
 from backends.openbis.account import OpenbisServer, is_personal_access_token
 from backends.openbis.address import is_loopback
@@ -36,25 +36,6 @@ SKEW = 30.0  # seconds that two clocks may differ without harm
 OLDEST = (3, 5)  # of the v3 interface; 3.5 came with openBIS 20.10
 PATIENCE = 20.0  # seconds for each question
 MANY = 1000  # spaces that are listed
-
-
-class State(StrEnum):
-    """How a check came out."""
-
-    OK = "OK"
-    WARNING = "WARNING"
-    PROBLEM = "PROBLEM"
-    SKIPPED = "SKIPPED"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check has seen, and what is to be done."""
-
-    check: str
-    state: State
-    found: str
-    advice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from starlette.applications import Starlette
 
 from backends.demo.openbis.server import create_openbis_server
 from backends.demo.study import build_world
-from backends.openbis.doctor import Credentials, Finding, State, examine
+from backends.findings import Finding, State
+from backends.openbis.doctor import Credentials, examine
 from backends.openbis.transport import HttpTransport
 from tests.backends.openbis.wire_faults import answering, response, self_signed, wrecked
 from tests.serving import serve
