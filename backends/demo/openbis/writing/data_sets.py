@@ -54,7 +54,7 @@ def create_data_sets(work: Work, creations: list[Creation]) -> list[str]:
         put_tags(work, Kind.DATA_SET, key, creation.get("tagIds"))
         set_lineage(work, Kind.DATA_SET, key, creation)
         containers = work.keys(Kind.DATA_SET, creation.get("containerIds"))
-        _contain(work, key, containers)
+        _contain(work, key, dict.fromkeys((*rows[key].containers, *containers)))
         for component in work.keys(Kind.DATA_SET, creation.get("componentIds")):
             _contain(work, component, dict.fromkeys((*rows[component].containers, key)))
         _touch_owners(work, rows[key])

@@ -16,12 +16,12 @@ from backends.demo.openbis.writing.work import Creation, Work
 
 
 def set_lineage(work: Work, kind: Kind, key: str, creation: Creation) -> None:
-    """Set the parents and children that a creation names."""
-    _set_parents(work, kind, key, work.keys(kind, creation.get("parentIds")))
+    """Set the parents and children that a creation names, beside those that others named."""
     rows = work.catalog.table(kind).rows
+    parents = work.keys(kind, creation.get("parentIds"))
+    _set_parents(work, kind, key, dict.fromkeys((*rows[key].parents, *parents)))
     for child in work.keys(kind, creation.get("childIds")):
-        parents = dict.fromkeys((*rows[child].parents, key))
-        _set_parents(work, kind, child, parents)
+        _set_parents(work, kind, child, dict.fromkeys((*rows[child].parents, key)))
 
 
 def change_lineage(work: Work, kind: Kind, key: str, update: Update) -> None:

@@ -226,6 +226,13 @@ FETCH: dict[str, Any] = {
         "externaldms.ExternalDms", **relations
     ),
     "DataStores": lambda **relations: options("datastore.DataStore", **relations),
+    "Tags": lambda **relations: options("tag.Tag", **relations),
+    "AuthorizationGroups": lambda **relations: options(
+        "authorizationgroup.AuthorizationGroup", **relations
+    ),
+    "RoleAssignments": lambda **relations: options("roleassignment.RoleAssignment", **relations),
+    "PersonalAccessTokens": lambda **relations: options("pat.PersonalAccessToken", **relations),
+    "Deletions": lambda **relations: options("deletion.Deletion", **relations),
 }
 PROPERTIES = options("property.Property")
 
