@@ -221,6 +221,14 @@ def schema(
         typer.echo(f"{file} is up to date.")
 
 
+@app.command()
+def settings() -> None:
+    """Print every setting with its default, as a Markdown table."""
+    from api.reference import settings_table  # noqa: PLC0415
+
+    typer.echo(settings_table())
+
+
 def _settings(**given: Any) -> Any:
     from api.settings import SettingsError, load_settings  # noqa: PLC0415
 

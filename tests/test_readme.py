@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from api.reference import secret_variables, settings_table
 from tests.house import House
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -32,6 +33,12 @@ async def test_the_query_gives_the_answer_that_is_printed(open_door: House) -> N
 async def test_the_login_that_is_printed_gives_a_token(open_door: House) -> None:
     mutation = block("graphql", "mutation").partition("#")[0]
     assert (await open_door.data(mutation))["login"]["token"]
+
+
+async def test_every_setting_is_in_the_table() -> None:
+    assert settings_table() in TEXT, "paste what `omnibis settings` prints into the README"
+    for variable in secret_variables():
+        assert f"`{variable}`" in TEXT.partition("by `…_FILE`")[0]
 
 
 async def test_files_that_are_named_are_there() -> None:
