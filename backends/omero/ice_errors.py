@@ -13,6 +13,7 @@ import Glacier2
 import Glacier2_Router_ice  # noqa: F401 - if omero is imported first, Glacier2 lacks it
 import Ice
 import omero
+import omero.clients  # all its exceptions
 
 from backends.errors import (
     AccessDenied,
