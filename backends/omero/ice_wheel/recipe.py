@@ -23,7 +23,7 @@ BUILD_TOOL = "setuptools>=77,<81"
 # replace CPython's own, so NDEBUG (or Ice asserts at every step) and -fwrapv are told again.
 FLAGS = ("-O1", "-g0", "-DNDEBUG", "-fwrapv")
 
-HEADERS = ("eval.h", "thread_state.h")
+HEADERS = ("eval.h", "removed_from_python.h")
 
 
 def headers() -> dict[str, str]:
@@ -42,7 +42,7 @@ def compiler_environment(include: Path) -> dict[str, str]:
     return {
         "CPLUS_INCLUDE_PATH": str(include),
         "CFLAGS": flags,
-        "CXXFLAGS": f"{flags} -include thread_state.h",
+        "CXXFLAGS": f"{flags} -include removed_from_python.h",
     }
 
 

@@ -48,11 +48,11 @@ def test_the_compiler_finds_the_headers_of_this_package(tmp_path: Path) -> None:
     shop, _ = workshop(tmp_path, MAKES_A_WHEEL)
     shop.build(jobs=1)
     include = tmp_path / "include"
-    assert {header.name for header in include.iterdir()} == {"eval.h", "thread_state.h"}
+    assert {header.name for header in include.iterdir()} == {"eval.h", "removed_from_python.h"}
     flags = next(
         line for line in shop.log.read_text("utf-8").splitlines() if line.startswith("flags")
     )
-    assert flags.endswith(f"-include thread_state.h {include}")
+    assert flags.endswith(f"-include removed_from_python.h {include}")
 
 
 def test_a_build_that_fails_tells_the_end_of_its_log(tmp_path: Path) -> None:

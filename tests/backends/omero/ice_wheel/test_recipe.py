@@ -40,14 +40,14 @@ def test_the_key_is_one_folder_name() -> None:
 
 def test_both_headers_are_shipped() -> None:
     headers = recipe.headers()
-    assert set(headers) == {"eval.h", "thread_state.h"}
+    assert set(headers) == {"eval.h", "removed_from_python.h"}
     assert "#include <Python.h>" in headers["eval.h"]
-    assert "PyEval_GetFrame()" in headers["thread_state.h"]
+    assert "PyEval_GetFrame()" in headers["removed_from_python.h"]
 
 
 def test_the_compiler_is_handed_the_headers_without_a_path_in_its_flags() -> None:
     environment = recipe.compiler_environment(Path("/a folder/include"))
     assert environment["CPLUS_INCLUDE_PATH"] == "/a folder/include"
-    assert environment["CXXFLAGS"].endswith("-include thread_state.h")
+    assert environment["CXXFLAGS"].endswith("-include removed_from_python.h")
     assert "/a folder" not in environment["CXXFLAGS"] + environment["CFLAGS"]
-    assert "thread_state.h" not in environment["CFLAGS"]
+    assert "removed_from_python.h" not in environment["CFLAGS"]
