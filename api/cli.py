@@ -160,9 +160,10 @@ def doctor(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Tell the findings as JSON.")] = False,
 ) -> None:
-    """Look at openBIS from here, and say what to change.
+    """Look at openBIS, and at OMERO if one is set, from here, and say what to change.
 
-    Without --user, the token in OPENBIS_TOKEN is used: a session's or a personal access token.
+    Without --user, the token in OPENBIS_TOKEN is used: a session's or a personal access token; and
+    the session in OMERO_SESSION. OMERO_PASSWORD has the user's password in OMERO, if it is another.
     The command ends with 0 when nothing is wrong, 1 when something is, and 2 when it cannot look.
     """
     from api import doctor as office  # noqa: PLC0415 - see the module's docstring
@@ -175,7 +176,9 @@ def doctor(
         lambda: typer.prompt("Password", hide_input=True, err=True),
     )
     try:
-        findings = office.look(settings, credentials)
+        findings = office.look(
+            settings, credentials, office.omero_credentials(credentials, os.environ)
+        )
     except SettingsError as error:
         _stop(str(error))
     typer.echo(office.as_json(findings) if as_json else office.as_text(findings))

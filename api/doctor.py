@@ -1,7 +1,8 @@
-"""`omnibis doctor`: runs the openBIS checks with the settings, and shows what they found.
+"""`omnibis doctor`: runs the checks of openBIS and OMERO with the settings, and shows the findings.
 
-The checks are in `backends/openbis/doctor.py`; here are the credentials, which come from the
-command line's user and the environment, and the two ways of showing findings. No secret is shown.
+The checks are in `backends/openbis/doctor.py` and `backends/omero/doctor.py`; here are the
+credentials, which come from the command line's user and the environment, and the two ways of
+showing findings. No secret is shown.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ from typing import Final
 import orjson
 from pydantic import SecretStr
 
-from api.production import openbis_transport
+from api.production import omero_address, openbis_transport
 from api.settings import Settings
 from backends.findings import Finding, State
+from backends.omero.doctor import OmeroCredentials, examine_omero
 from backends.openbis.doctor import Credentials, examine
 
 # pybis' users know these names; they are not settings of the server, and so have no prefix of ours.
 PASSWORD: Final = "OPENBIS_PASSWORD"  # noqa: S105 - the name of a variable
+# OMERO's password where it is another one, or a session instead of a user.
+OMERO_PASSWORD: Final = "OMERO_PASSWORD"  # noqa: S105 - idem
+OMERO_SESSION: Final = "OMERO_SESSION"
 TOKEN: Final = "OPENBIS_TOKEN"  # noqa: S105 - idem
 MARKS: Final = {
     State.OK: "ok      ",
@@ -41,19 +46,37 @@ def credentials(
     return Credentials(token=SecretStr(token)) if token else None
 
 
-def look(settings: Settings, viewer: Credentials | None) -> list[Finding]:
-    """Make all checks.
+def omero_credentials(
+    viewer: Credentials | None, environment: Mapping[str, str]
+) -> OmeroCredentials | None:
+    """Whose eyes to look at OMERO with: the same user, else a session of the environment."""
+    if viewer is not None and viewer.user is not None:
+        own = environment.get(OMERO_PASSWORD)
+        return OmeroCredentials(viewer.user, SecretStr(own) if own else viewer.password)
+    session = environment.get(OMERO_SESSION)
+    return OmeroCredentials(session=SecretStr(session)) if session else None
+
+
+def look(
+    settings: Settings, viewer: Credentials | None, omero_viewer: OmeroCredentials | None = None
+) -> list[Finding]:
+    """Make all checks; OMERO's where the settings name one.
 
     Raises:
-        SettingsError: the settings name no openBIS that could be looked at.
+        SettingsError: the settings name nothing that could be looked at.
     """
 
     async def run() -> list[Finding]:
-        transport = openbis_transport(settings)
-        try:
-            return await examine(transport, viewer)
-        finally:
-            await transport.aclose()
+        findings: list[Finding] = []
+        if settings.openbis_url is not None or settings.omero_host is None:
+            transport = openbis_transport(settings)
+            try:
+                findings += await examine(transport, viewer)
+            finally:
+                await transport.aclose()
+        if settings.omero_host is not None:
+            findings += await examine_omero(*omero_address(settings), omero_viewer)
+        return findings
 
     return asyncio.run(run())
 

@@ -132,22 +132,32 @@ def omero_transport(settings: Settings) -> OmeroTransport:
         SettingsError: its address or its certificates are missing or of no use, or omero-py is not
             installed.
     """
+    address, options = omero_address(settings)
+    try:
+        return ice_transport(address, options)
+    except (AddressError, IceMissing) as error:
+        raise SettingsError(f"OMNIBIS_OMERO_HOST cannot be used. {error}") from None
+
+
+def omero_address(settings: Settings) -> tuple[OmeroAddress, IceOptions]:
+    """Say where the OMERO of the settings is, and how it is spoken to.
+
+    Raises:
+        SettingsError: its address is missing or of no use.
+    """
     if settings.omero_host is None:
         raise SettingsError("OMNIBIS_OMERO_HOST must be set; `omnibis demo` needs none.")
     try:
         address = OmeroAddress.parse(
             settings.omero_host, settings.omero_port, allow_plain=settings.omero_allow_plain
         )
-        return ice_transport(
-            address,
-            IceOptions(
-                verify=settings.omero_verify,
-                ca_file=settings.omero_ca_file,
-                connect_timeout=settings.omero_connect_timeout,
-                invocation_timeout=settings.omero_invocation_timeout,
-                keep_alive=settings.omero_keep_alive,
-                separate=settings.omero_separate_clients,
-            ),
-        )
-    except (AddressError, IceMissing) as error:
+    except AddressError as error:
         raise SettingsError(f"OMNIBIS_OMERO_HOST cannot be used. {error}") from None
+    return address, IceOptions(
+        verify=settings.omero_verify,
+        ca_file=settings.omero_ca_file,
+        connect_timeout=settings.omero_connect_timeout,
+        invocation_timeout=settings.omero_invocation_timeout,
+        keep_alive=settings.omero_keep_alive,
+        separate=settings.omero_separate_clients,
+    )

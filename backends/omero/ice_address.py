@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -150,8 +151,12 @@ def ice_properties(address: OmeroAddress, options: IceOptions) -> dict[str, str]
     properties |= {"IceSSL.VerifyPeer": "2", "IceSSL.CheckCertName": "1"}
     if options.ca_file is None:
         return {**properties, "IceSSL.UsePlatformCAs": "1"}
-    if not options.ca_file.is_file():
-        raise AddressError("The file of certificates to trust for OMERO cannot be read.")
+    try:
+        ssl.create_default_context(cafile=str(options.ca_file))
+    except (OSError, ssl.SSLError):
+        raise AddressError(
+            "The file of certificates to trust for OMERO cannot be read, or holds none in PEM."
+        ) from None
     return {**properties, "IceSSL.CAs": str(options.ca_file.resolve())}
 
 

@@ -64,7 +64,10 @@ class Communicators:
         """
         if self._options.separate:
             return await self._enter_alone(user, password)
-        router = self._router(self._communicator(), client)
+        try:
+            router = self._router(self._communicator(), client)
+        except Ice.Exception as error:
+            raise CallFailed(error, sent=False) from error
         owner = _Connection(router)
         try:
             factory = await awaited(router.begin_createSession, user, password)

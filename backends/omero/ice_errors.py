@@ -82,6 +82,7 @@ _TREE: Final[tuple[tuple[Any, type[BackendError], str], ...]] = (
     (Ice.InvocationTimeoutException, TimedOut, "OMERO did not answer in time."),
     (Ice.MemoryLimitException, InvalidRequest, "The answer is too large: ask for less."),
     (Ice.SecurityException, Unavailable, UNTRUSTED),
+    (Ice.PluginInitializationException, Unavailable, UNTRUSTED),  # IceSSL is the only one
     (Ice.CloseConnectionException, Unavailable, BROKEN_OFF),
     (Ice.ForcedCloseConnectionException, Unavailable, BROKEN_OFF),
     (Ice.ConnectionNotValidatedException, Unavailable, BROKEN_OFF),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from backends.demo.omero.ice_certificate import write_certificate
 from backends.omero.ice_address import AddressError, IceOptions, OmeroAddress, ice_properties
 
 
@@ -60,6 +61,9 @@ def test_certificates_are_checked_unless_that_is_switched_off(tmp_path: Path) ->
     assert checked["IceSSL.UsePlatformCAs"] == "1"
     file = tmp_path / "authority.pem"
     file.write_text("x")
+    with pytest.raises(AddressError, match="holds none in PEM"):
+        ice_properties(address, IceOptions(ca_file=file))
+    write_certificate(file.with_suffix(".p12"), "omero.example")
     named = ice_properties(address, IceOptions(ca_file=file))
     assert named["IceSSL.CAs"] == str(file)
     assert "IceSSL.UsePlatformCAs" not in named
