@@ -16,13 +16,14 @@ class WireFaults:
 
     `cut_before` counts the next calls that lose their connection before they are carried out,
     `cut_after` those that lose it after that, before they are answered. `oversized` counts the next
-    calls answered with more bytes than a client takes; only projections can. `delay` adds
-    seconds to every call of an operation.
+    calls answered with `oversized_bytes` instead, which may be more than a client takes; only
+    projections can. `delay` adds seconds to every call of an operation.
     """
 
     cut_before: dict[str, int] = field(default_factory=dict)
     cut_after: dict[str, int] = field(default_factory=dict)
     oversized: dict[str, int] = field(default_factory=dict)
+    oversized_bytes: int = 1_000_000
     delay: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 

@@ -15,6 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import Ice
+from omero import rtypes
 
 from backends.demo.omero.errors import StoreUnavailableError
 from backends.demo.omero.ice_errors import unsupported, wire_error
@@ -93,6 +94,8 @@ class Dispatcher:
             raise
         except Exception as error:
             raise wire_error(error) from error
+        if self.faults.take(self.faults.oversized, operation):
+            return [[rtypes.rstring("x" * self.faults.oversized_bytes)]]
         if self.faults.take(self.faults.cut_after, operation):
             self._cut(current)
         return result
