@@ -224,7 +224,9 @@ def load_settings(environment: Mapping[str, str] | None = None, **given: Any) ->
         if name in target:
             raise SettingsError(f"{variable.removesuffix('_FILE')} and {variable} are both set.")
         text = environment[variable]
-        target[name] = _from_file(variable, text) if variable.endswith("_FILE") else text
+        # `…_CA_FILE` is the name of a file too, but its setting is that name.
+        is_secret = variable == f"{PREFIX}{name.upper()}_FILE"
+        target[name] = _from_file(variable, text) if is_secret else text
     if limits:
         values["limits"] = limits
     try:

@@ -95,3 +95,26 @@ def test_what_cannot_be_looked_at(arguments: list[str], said: str) -> None:
     assert told.exit_code == 2
     assert said in told.stderr
     assert told.stdout == ""
+
+
+def test_omero_is_looked_at_where_the_settings_name_one(base: str) -> None:
+    reason = "the extra omnibis[omero] is not installed"
+    ice_server = pytest.importorskip("backends.demo.omero.ice_server", reason=reason)
+    with ice_server.OmeroIceServer(build_world().omero, transports=("ssl",)) as omero:
+        there = {
+            "OMNIBIS_OMERO_HOST": f"ssl://127.0.0.1:{omero.ports['ssl']}",
+            "OMNIBIS_OMERO_CA_FILE": str(omero.certificate),
+            "OPENBIS_PASSWORD": "demo",
+        }
+        both = doctor("--user", "plant", OMNIBIS_OPENBIS_URL=base, **there)
+        alone = doctor("--user", "plant", **there)
+        refused = doctor("--user", "plant", **there, OMERO_PASSWORD="n0t-the-one")
+    assert both.exit_code == alone.exit_code == 0, both.output + alone.output
+    assert "Spaces: 1 (PLANT_BIOLOGY)" in both.stdout
+    for told in (both, alone):
+        assert "Groups: 1 (plant-biology)." in told.stdout
+        assert "OMERO images" in told.stdout
+    assert "openBIS" not in alone.stdout
+    assert refused.exit_code == 1
+    assert "PROBLEM  OMERO login" in refused.stdout
+    assert "n0t-the-one" not in refused.output

@@ -155,6 +155,41 @@ async def test_an_omero_that_is_not_there_is_told_by_its_images_only(openbis: An
     assert "127.0.0.1" not in error["message"]
 
 
+@pytest.mark.parametrize("separate", [False, True])
+async def test_a_real_omero_is_reached_over_ice(openbis: Any, separate: bool) -> None:
+    reason = "the extra omnibis[omero] is not installed"
+    ice_server = pytest.importorskip("backends.demo.omero.ice_server", reason=reason)
+    query = """query { images(first: 2, orderBy: ID) {
+      totalCount edges { node { omeroId name sizeX channels { name } } } } }"""
+    world = build_world()
+    with ice_server.OmeroIceServer(world.omero, transports=("ssl",)) as omero:
+        settings = load_settings(
+            {},
+            openbis_url=openbis[0],
+            omero_host="127.0.0.1",
+            omero_port=omero.ports["ssl"],
+            omero_ca_file=omero.certificate,
+            omero_separate_clients=separate,
+            database_url="sqlite://",
+        )
+        async with opened(settings) as client:
+            assert (await client.get("/readyz")).json()["omero"] == "OK"
+            token = (await ask(client, LOGIN, user="oncology"))["data"]["login"]["token"]
+            answer = await ask(client, query, token)
+            outside = await ask(client, query)
+    assert "errors" not in answer, answer
+    found = answer["data"]["images"]
+    assert found["totalCount"] > 100
+    names = {row["id"]: row["name"] for row in world.omero.rows["Image"]}
+    for edge in found["edges"]:
+        node = edge["node"]
+        assert node["name"] == names[int(node["omeroId"])]
+        assert node["channels"]
+    assert answer["extensions"]["sources"]["omero"] == "OK"
+    assert outside["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    assert omero.log.count("createSession") >= 1
+
+
 async def test_the_embedded_omero_can_stand_beside_it(openbis: Any) -> None:
     settings = load_settings({}, openbis_url=openbis[0], database_url="sqlite://")
     async with opened(settings, embedded_omero=True) as client:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from api.guard import Limits
+from api.production import omero_address
 from api.settings import Settings, SettingsError, decode_key, load_settings, variables
+from backends.omero.ice_address import IceOptions
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 
@@ -128,3 +130,51 @@ def test_every_setting_says_what_it_is() -> None:
             assert field.description, name
     assert variables()["OMNIBIS_LIMITS_TOKENS"] == ("limits", "tokens")
     assert set(variables()) >= {"OMNIBIS_TOKEN_KEY_FILE", "OMNIBIS_DATABASE_URL_FILE"}
+
+
+def test_a_setting_that_is_a_file_is_not_a_secret_in_a_file() -> None:
+    settings = load_settings({"OMNIBIS_OPENBIS_CA_FILE": "/etc/openbis.pem"})
+    assert settings.openbis_ca_file == Path("/etc/openbis.pem")
+
+
+def test_how_omero_is_spoken_to_is_set_by_the_environment() -> None:
+    settings = load_settings(
+        {
+            "OMNIBIS_OMERO_HOST": "wss://omero.example.org/omero-ws",
+            "OMNIBIS_OMERO_PORT": "4066",
+            "OMNIBIS_OMERO_VERIFY": "false",
+            "OMNIBIS_OMERO_CA_FILE": "/etc/omero.pem",
+            "OMNIBIS_OMERO_ALLOW_PLAIN": "true",
+            "OMNIBIS_OMERO_CONNECT_TIMEOUT": "1.5",
+            "OMNIBIS_OMERO_INVOCATION_TIMEOUT": "7",
+            "OMNIBIS_OMERO_KEEP_ALIVE": "100",
+            "OMNIBIS_OMERO_SEPARATE_CLIENTS": "true",
+        }
+    )
+    address, options = omero_address(settings)
+    assert (address.protocol, address.host) == ("wss", "omero.example.org")
+    assert (address.port, address.path) == (4066, "/omero-ws")
+    assert options == IceOptions(
+        verify=False,
+        ca_file=Path("/etc/omero.pem"),
+        connect_timeout=1.5,
+        invocation_timeout=7.0,
+        keep_alive=100.0,
+        separate=True,
+    )
+    assert omero_address(load_settings({}, omero_host="omero.example.org"))[1] == IceOptions()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OMERO_HOST", "user@omero.example.org"),
+        ("OMERO_PORT", "0"),
+        ("OMERO_KEEP_ALIVE", "600"),
+        ("OMERO_KEEP_ALIVE", "0"),
+        ("OMERO_INVOCATION_TIMEOUT", "0"),
+        ("OMERO_VERIFY", "perhaps"),
+    ],
+)
+def test_what_omero_cannot_be_set_to(name: str, value: str) -> None:
+    assert fault(**{name: value}).startswith(f"OMNIBIS_{name}: ")
