@@ -18,7 +18,11 @@ import typer
 _WIRE: Final = """
 
 openBIS is reached over HTTP at {}, and pybis can log in there, too.
-OMERO is still reached within this process: its embedded wire comes with a later version."""
+{}"""
+_ICE: Final = "OMERO is reached over Ice at ssl://127.0.0.1:{}, and omero-py can log in there, too."
+_NO_ICE: Final = """\
+OMERO is reached within this process, because omero-py is not installed here: run
+`python -m backends.omero.ice_wheel`, once, and then `pip install 'omnibis[omero]'`."""
 
 SCHEMA: Final = Path(__file__).parent / "schema.graphql"
 
@@ -85,7 +89,7 @@ def demo(
         bool,
         typer.Option(
             "--wire",
-            help="Serve the embedded openBIS on a port of its own and reach it over HTTP.",
+            help="Serve the embedded openBIS and OMERO on ports, and reach them over HTTP and Ice.",
         ),
     ] = False,
 ) -> None:
@@ -264,7 +268,8 @@ def _welcome(address: str, built: Any) -> None:
     width = max(map(len, USERS))
     users = "\n".join(f"  {name:{width}}  {what}" for name, what in USERS.items())
     queries = "\n\n".join(saved_query(name).strip() for name in ("project", "images"))
-    wire = "" if built.openbis_address is None else _WIRE.format(built.openbis_address)
+    ice = _ICE.format(built.omero_ports["ssl"]) if built.omero_ports else _NO_ICE
+    wire = "" if built.openbis_address is None else _WIRE.format(built.openbis_address, ice)
     typer.echo(
         f"""
 omnibis is ready, over an embedded openBIS and an embedded OMERO.{wire}

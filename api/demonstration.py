@@ -1,9 +1,9 @@
 """The parts of `omnibis demo`: embedded openBIS and OMERO, a temporary link store, their links.
 
-Everything above the two transports is what production runs; with `wire` so is the transport to
-openBIS, which is then served on a port of its own. One route more than there: it switches an
-embedded backend off and on again, or makes it slow, to show what the rest of the house does then.
-Called by `api/cli.py`, by tests and by benchmarks.
+Everything above the two transports is what production runs; with `wire` so are the transports, to
+servers on ports of their own: openBIS over HTTP, and OMERO over Ice where omero-py is installed.
+One route more than there: it switches an embedded backend off and on again, or makes it slow, to
+show what the rest of the house does then. Called by `api/cli.py`, by tests and by benchmarks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -27,6 +27,8 @@ from api.observe import error_response, record_of
 from api.settings import Settings
 from backends.demo.accounts import DEMO_PASSWORD
 from backends.demo.faults import Faults
+from backends.demo.omero.serving import ServingError as IceServingError
+from backends.demo.omero.serving import ice_server
 from backends.demo.omero.store import OmeroStore
 from backends.demo.omero.transport import StoreTransport
 from backends.demo.openbis.server import create_openbis_server
@@ -37,6 +39,9 @@ from backends.demo.world import World
 from backends.errors import Source
 from backends.lane import Lane
 from backends.omero.client import OmeroClient
+from backends.omero.connect import ice_transport
+from backends.omero.ice_address import IceOptions, OmeroAddress
+from backends.omero.transport import OmeroTransport
 from backends.openbis.client import OpenbisClient
 from backends.openbis.transport import AsgiTransport, HttpTransport
 from link_store.database import LinkDatabase
@@ -44,6 +49,9 @@ from link_store.records import NewSampleLink
 from link_store.store import LinkStore
 from resolvers.context import Services
 from resolvers.viewers import ViewerCache
+
+if TYPE_CHECKING:
+    from backends.demo.omero.ice_server import OmeroIceServer
 
 STEWARD: Final = "steward"
 USERS: Final = {
@@ -73,6 +81,7 @@ class Demonstration:
     world: World
     faults: Mapping[str, Faults] = field(default_factory=dict)
     openbis_address: str | None = None  # where the embedded openBIS listens, if it does
+    omero_ports: Mapping[str, int] = field(default_factory=dict)  # likewise, by transport
 
 
 def demonstration(
@@ -90,7 +99,8 @@ def demonstration(
         seed: the studies' numbers follow from it.
         sheet: a further study to load.
         without: `openbis` or `omero`, to be switched off from the start.
-        wire: whether openBIS is reached over HTTP, through a loopback port that is taken here.
+        wire: whether openBIS is reached over HTTP and, where omero-py is installed, OMERO over Ice,
+            through loopback ports that are taken here.
 
     Raises:
         ServingError: no port could be had for the embedded openBIS.
@@ -112,8 +122,10 @@ def demonstration(
         AsgiTransport(installation) if served is None else _over_http(settings, served.address),
         lanes["openbis"],
     )
+    store = OmeroStore(world.omero, faults=faults["omero"])
+    ice = _started_ice(store) if wire else None
     omero = OmeroClient(
-        StoreTransport(OmeroStore(world.omero, faults=faults["omero"])), lanes["omero"]
+        StoreTransport(store) if ice is None else _over_ice(settings, ice), lanes["omero"]
     )
     database = LinkDatabase("sqlite://")
     links = LinkStore(database, settings.openbis_instance, settings.omero_instance)
@@ -132,6 +144,8 @@ def demonstration(
             await database.dispose()
             if served is not None:
                 await asyncio.to_thread(served.stop)
+            if ice is not None:
+                await asyncio.to_thread(ice.close)
 
     parts = Parts(
         services=Services(
@@ -153,7 +167,13 @@ def demonstration(
         ),
         routes=(Route("/demo/backends/{name}", Control(faults).respond, methods=["GET", "PUT"]),),
     )
-    return Demonstration(parts, world, faults, None if served is None else served.address)
+    return Demonstration(
+        parts,
+        world,
+        faults,
+        None if served is None else served.address,
+        {} if ice is None else ice.ports,
+    )
 
 
 def _over_http(settings: Settings, address: str) -> HttpTransport:
@@ -163,6 +183,25 @@ def _over_http(settings: Settings, address: str) -> HttpTransport:
         connect_timeout=settings.openbis_connect_timeout,
         read_timeout=settings.openbis_timeout,
     )
+
+
+def _started_ice(store: OmeroStore) -> OmeroIceServer | None:
+    """Start the embedded OMERO on free ports; None where omero-py is not installed."""
+    try:
+        server = ice_server(store, host=LOOPBACK)
+    except IceServingError:
+        return None
+    server.start()
+    return server
+
+
+def _over_ice(settings: Settings, server: OmeroIceServer) -> OmeroTransport:
+    address = OmeroAddress("ssl", LOOPBACK, server.ports["ssl"])
+    options = IceOptions(
+        ca_file=server.certificate,
+        invocation_timeout=settings.omero_timeout,
+    )
+    return ice_transport(address, options)
 
 
 def _lane(source: Source, concurrency: int, timeout: float) -> Lane:

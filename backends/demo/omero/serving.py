@@ -14,6 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from backends.demo.accounts import DEMO_PASSWORD
+from backends.demo.omero.store import OmeroStore
 from backends.demo.world import OmeroContent
 
 if TYPE_CHECKING:
@@ -30,9 +31,12 @@ class ServingError(Exception):
 
 
 def ice_server(
-    content: OmeroContent, *, host: str = "127.0.0.1", ports: Mapping[str, int] | None = None
+    source: OmeroContent | OmeroStore,
+    *,
+    host: str = "127.0.0.1",
+    ports: Mapping[str, int] | None = None,
 ) -> OmeroIceServer:
-    """Return a server that is not started yet.
+    """Return a server over a content of its own or over somebody's store, not started yet.
 
     Raises:
         ServingError: omero-py is not installed.
@@ -41,7 +45,7 @@ def ice_server(
         from backends.demo.omero.ice_server import OmeroIceServer  # noqa: PLC0415 - see above
     except ImportError:
         raise ServingError(NOT_INSTALLED) from None
-    return OmeroIceServer(content, host=host, ports=ports)
+    return OmeroIceServer(source, host=host, ports=ports)
 
 
 def serve(
