@@ -109,6 +109,7 @@ class IceOptions:
         separate: give each viewer a client of his own (`omero.client`, four threads each) rather
             than share one: for servers that do not get on with the latter.
         in_flight: calls under way at most on one connection.
+        seats: connections at most; beyond that, the one not used for longest is given up.
         message_kilobytes: the largest answer that is read; as much as OMERO's own client takes.
     """
 
@@ -120,6 +121,7 @@ class IceOptions:
     linger: float = 3600.0
     separate: bool = False
     in_flight: int = 16
+    seats: int = 400
     message_kilobytes: int = 250_000
 
 
@@ -134,6 +136,7 @@ def ice_properties(address: OmeroAddress, options: IceOptions) -> dict[str, str]
         "Ice.MessageSizeMax": str(options.message_kilobytes),
         "Ice.CacheMessageBuffers": "0",
         "Ice.RetryIntervals": "-1",  # what is repeated is decided here, not there
+        "Ice.Default.InvocationTimeout": str(int(options.invocation_timeout * 1000)),
         "Ice.Override.ConnectTimeout": str(int(options.connect_timeout * 1000)),
         "Ice.Default.EndpointSelection": "Ordered",
         # A connection is given up by us, not because nobody asked for a minute.

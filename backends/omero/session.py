@@ -10,6 +10,7 @@ Passwords are not kept: when a session is over, its viewer has to log in again.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 import uuid as uuids
 from contextlib import suppress
@@ -23,13 +24,15 @@ import omero.clients
 from omero.rtypes import rstring
 from pydantic import SecretStr
 
-from backends.errors import AccessDenied, BackendError, Source, Unavailable
+from backends.errors import AccessDenied, BackendError, SessionExpired, Source, Unavailable
 from backends.omero.ice_address import IceOptions, OmeroAddress
 from backends.omero.ice_calls import CallFailed, awaited
 from backends.omero.ice_communicator import Communicators
-from backends.omero.ice_errors import is_stale, no_session, translate
+from backends.omero.ice_errors import EXPIRED, is_stale, no_session, translate
 
 GROUP: Final = "omero.group"
+STOPPING: Final = "This server is stopping."
+_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 GOODBYE: Final = 2.0  # seconds to wait for the router when a seat is left
 REFERENCES_AT_MOST: Final = 64  # other clients that share a session which is to be ended
 
@@ -48,6 +51,7 @@ class Seat:
         self.uuid = SecretStr(factory.ice_getIdentity().name)
         self.slots = asyncio.Semaphore(options.in_flight)
         self.used = time.monotonic()
+        self.under_way = 0
         self.is_left = False
         self._router = router
         self._owner = owner
@@ -88,16 +92,18 @@ class Seat:
         Raises:
             CallFailed: whatever Ice or the server raised.
         """
-        async with self.slots:
-            return await awaited(begin, *arguments)
+        self.under_way += 1
+        try:
+            async with self.slots:
+                return await awaited(begin, *arguments)
+        finally:
+            self.under_way -= 1
 
     async def leave(self) -> None:
         """Give up the connection; the OMERO session lives on."""
         if self.is_left:
             return
         self.is_left = True
-        for task in self._services.values():
-            task.cancel()
         connection = self._router.ice_getCachedConnection()
         if connection is not None:
             # Bound to this very connection: if it is gone, none is opened to say goodbye.
@@ -188,12 +194,21 @@ class Sessions:
         key = session.get_secret_value()
         seat = self._seats.get(key)
         if seat is None:
+            # Joining is logging in with the uuid as user and password: whose password is his name
+            # must not get in that way.
+            if _UUID.fullmatch(key) is None:
+                raise SessionExpired(Source.OMERO, EXPIRED)
             joining = self._joining.get(key)
             if joining is None:
                 joining = self._joining[key] = asyncio.create_task(self._join(key))
                 joining.add_done_callback(lambda _: self._joining.pop(key, None))
-            # Whoever is cancelled leaves the others that wait for the same.
-            seat = await asyncio.shield(joining)
+            try:
+                # Whoever is cancelled leaves the others that wait for the same.
+                seat = await asyncio.shield(joining)
+            except asyncio.CancelledError:
+                if joining.cancelled():  # not who waits was cancelled, but what he waits for
+                    raise Unavailable(Source.OMERO, STOPPING) from None
+                raise
         seat.used = time.monotonic()
         return seat
 
@@ -307,11 +322,16 @@ class Sessions:
 
     async def _join(self, key: str) -> Seat:
         try:
-            return self._keep(await self._open(key, key))
+            seat = await self._open(key, key)
         except CallFailed as failed:
             raise no_session(failed.error) from None
+        return self._keep(seat)
 
     def _keep(self, seat: Seat) -> Seat:
+        if len(self._seats) >= self.options.seats:
+            unused = [each for each in self._seats.values() if not each.under_way]
+            if unused:
+                self.drop(min(unused, key=lambda each: each.used))
         self._seats[seat.uuid.get_secret_value()] = seat
         if self._life is None or self._life.done():
             self._life = asyncio.create_task(self._stay_alive())
@@ -319,7 +339,7 @@ class Sessions:
 
     async def _open(self, user: str, password: str) -> Seat:
         if self._is_closed:
-            raise Unavailable(Source.OMERO, "This server is stopping.")
+            raise Unavailable(Source.OMERO, STOPPING)
         client = str(uuids.uuid4())
         router, factory, owner = await self._communicators.enter(client, user, password)
         seat = Seat(router, factory, owner, self.options)

@@ -147,7 +147,7 @@ async def test_an_omero_that_is_not_there_is_told_by_its_images_only(openbis: An
     )
     query = "query { images(first: 1) { edges { node { name } } } }"
     async with opened(settings) as client:
-        headers = {"x-omero-session": "whatever"}
+        headers = {"x-omero-session": "8a3b6c1e-0000-4000-8000-000000000000"}
         response = await client.post("/graphql", json={"query": query}, headers=headers)
     (error,) = response.json()["errors"]
     assert error["extensions"]["code"] == "BACKEND_UNAVAILABLE"

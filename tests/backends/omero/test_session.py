@@ -253,6 +253,43 @@ async def test_ending_a_session_ends_it_for_all_who_joined_it(server: Any) -> No
             await second.close(session)
 
 
+@pytest.mark.parametrize("session", ["ann", "", "x" * 36, "8a3b6c1e-0000-4000-8000-00000000000"])
+async def test_what_is_no_uuid_is_no_session_and_is_not_tried_as_a_password(
+    server: Any, session: str
+) -> None:
+    server.store.sessions._passwords["ann"] = "ann"
+    async with transport_to(server.ports) as transport:
+        with pytest.raises(SessionExpired):
+            await transport.identity(SecretStr(session))
+    assert "createSession" not in server.log
+
+
+async def test_of_too_many_seats_the_one_not_used_for_longest_is_left(server: Any) -> None:
+    async with transport_to(server.ports, seats=3) as transport:
+        sessions = [await transport.login("ann", SECRET) for _ in range(3)]
+        await transport.identity(sessions[0])
+        await transport.login("bob", SECRET)
+        assert len(transport.sessions) == 3
+        await eventually(lambda: server.doors == 3)
+        kept = {each.uuid.get_secret_value() for each in transport.sessions._seats.values()}
+        assert sessions[0].get_secret_value() in kept
+        assert sessions[1].get_secret_value() not in kept
+        assert (await transport.identity(sessions[1])).user_name == "ann"
+
+
+async def test_a_server_that_stops_while_a_session_is_joined_says_so(server: Any) -> None:
+    async with transport_to(server.ports) as transport:
+        session = await transport.login("ann", SECRET)
+    server.faults.delay["createSession"] = 0.5
+    address = OmeroAddress.parse("tcp://127.0.0.1", server.ports["tcp"])
+    other = IceTransport(address)
+    waiting = asyncio.create_task(other.identity(session))
+    await eventually(lambda: server.log.count("createSession") == 2)
+    await other.aclose()
+    with pytest.raises(Unavailable, match="stopping"):
+        await waiting
+
+
 # --- For somebody else --------------------------------------------------------------------------
 
 
