@@ -135,7 +135,7 @@ async def cut_after(trial: Trial) -> None:
 
 
 async def slow(trial: Trial) -> None:
-    trial.server.faults.delay.update({READ: 1.5, WRITE: 1.5})
+    trial.server.faults.delay.update({READ: 2.5, WRITE: 2.5})
 
 
 async def denied(trial: Trial) -> None:
@@ -158,6 +158,7 @@ class Mishap:
     arrange: Callable[[Trial], Awaitable[None]]
     read: tuple[type[BackendError] | None, str, int]
     write: tuple[type[BackendError] | None, str, int, int]
+    patience: float = 30.0  # seconds that a call over Ice may take
 
 
 OVER = (errors.SessionExpired, "SESSION_EXPIRED")
@@ -175,7 +176,7 @@ MATRIX = (
     Mishap("cut before it was done", cut_before, (*WELL, 2), (*DOUBT, 1, 0)),
     Mishap("cut each time", cut_before_twice, (*AWAY, 4), (*DOUBT, 1, 0)),
     Mishap("cut after it was done", cut_after, (*WELL, 2), (*DOUBT, 1, 1)),
-    Mishap("slower than the time-out", slow, (*LATE, 1), (*DOUBT, 1, 1)),
+    Mishap("slower than the time-out", slow, (*LATE, 1), (*DOUBT, 1, 1), patience=1.0),
     Mishap("group denied", denied, (*NO, 1), (*NO, 1, 0)),
 )
 
@@ -183,7 +184,7 @@ MATRIX = (
 @pytest.mark.parametrize("mishap", MATRIX, ids=lambda each: each.name)
 async def test_a_read(mishap: Mishap, caplog: Any, capfd: Any) -> None:
     error, code, asked = mishap.read
-    async with trial_of(invocation_timeout=0.4) as trial:
+    async with trial_of(invocation_timeout=mishap.patience) as trial:
         await mishap.arrange(trial)
         before = trial.server.log.count(READ)
         with caplog.at_level(logging.DEBUG):
@@ -196,7 +197,7 @@ async def test_a_read(mishap: Mishap, caplog: Any, capfd: Any) -> None:
 @pytest.mark.parametrize("mishap", MATRIX, ids=lambda each: each.name)
 async def test_a_write(mishap: Mishap, caplog: Any, capfd: Any) -> None:
     error, code, asked, made = mishap.write
-    async with trial_of(invocation_timeout=0.4) as trial:
+    async with trial_of(invocation_timeout=mishap.patience) as trial:
         await mishap.arrange(trial)
         with caplog.at_level(logging.DEBUG):
             raised = await outcome(trial.write)
@@ -254,8 +255,8 @@ async def test_a_lane_that_runs_out_of_time_while_writing_leaves_doubt() -> None
 
 
 async def test_after_a_time_out_the_next_call_is_served() -> None:
-    async with trial_of(invocation_timeout=0.4) as trial:
-        trial.server.faults.delay[READ] = 1.0
+    async with trial_of(invocation_timeout=1.0) as trial:
+        trial.server.faults.delay[READ] = 2.0
         with pytest.raises(errors.TimedOut):
             await trial.read()
         trial.server.faults.delay.clear()

@@ -136,7 +136,7 @@ async def test_what_is_no_hql_is_an_invalid_request(place: Place, hql: str) -> N
 
 @pytest.mark.parametrize("value", [2**63, RInt(2**31), "\ud800"])
 async def test_values_out_of_range_are_an_invalid_request(place: Place, value: Any) -> None:
-    if place.way == "in process":
+    if place.way == "in process" and isinstance(value, RInt):
         pytest.skip("nothing is written in bytes here")
     with pytest.raises(InvalidRequest):
         await place.rows("select e.id from Experimenter e where e.id = :id", id=value)
