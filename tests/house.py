@@ -81,10 +81,10 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(sheet: Sheet | None = None) -> AsyncIterator[House]:
+async def open_house(sheet: Sheet | None = None, *, wire: bool = False) -> AsyncIterator[House]:
     """Build the house and open its doors."""
     settings = load_settings({}, explorer=True, introspection=True)
-    built = demonstration(settings, sheet=sheet)
+    built = demonstration(settings, sheet=sheet, wire=wire)
     app = create_app(settings, built.parts, BOX)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(app.router.lifespan_context(app))
