@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 PROJECTION: Final = "projection"
 ALL_GROUPS: Final = -1
+UNREADABLE_AT_MOST: Final = 5  # answers in a row, until the raw way is not tried any more
 
 
 class IceTransport:
@@ -45,6 +46,7 @@ class IceTransport:
     def __init__(self, address: OmeroAddress, options: IceOptions | None = None) -> None:
         self.sessions = Sessions(address, options or IceOptions())
         self.typed_replies = 0  # how many replies `raw.py` could not read
+        self._unreadable = 0  # of them, those since one that it could
         self._reading = asyncio.Lock()
 
     # --- Sessions ------------------------------------------------------------------------------
@@ -123,19 +125,13 @@ class IceTransport:
 
         async def ask(seat: Seat) -> list[list[Any]]:
             query = await seat.service("IQuery", group=group)
-            is_result, reply = await seat.call(
-                query.begin_ice_invoke, PROJECTION, Ice.OperationMode.Idempotent, request
-            )
-            try:
-                if is_result:
-                    return await self._rows(bytes(reply))
-                raised = user_exception(raw.exception_type(bytes(reply)))
-            except raw.Unreadable:
-                raised = None
-            if raised is not None:
-                raise CallFailed(raised, sent=True)
+            if self._unreadable < UNREADABLE_AT_MOST:
+                try:
+                    return await self._ask_raw(seat, query, request)
+                except raw.Unreadable:
+                    self._unreadable += 1
+                    self.typed_replies += 1
             # What is not understood is asked for again, through the generated classes.
-            self.typed_replies += 1
             rows = await seat.call(
                 query.begin_projection, hql, typed.parameters(params, offset, limit)
             )
@@ -234,6 +230,25 @@ class IceTransport:
             self.sessions.drop(seat)
             return True
         return False
+
+    async def _ask_raw(self, seat: Seat, query: Any, request: bytes) -> list[list[Any]]:
+        """Ask in bytes, and read the answer.
+
+        Raises:
+            CallFailed: the call failed, or the server raised something.
+            Unreadable: the answer is for the generated classes.
+        """
+        is_result, reply = await seat.call(
+            query.begin_ice_invoke, PROJECTION, Ice.OperationMode.Idempotent, request
+        )
+        if not is_result:
+            raised = user_exception(raw.exception_type(bytes(reply)))
+            if raised is None:
+                raise raw.Unreadable("an exception of no known type")
+            raise CallFailed(raised, sent=True)
+        rows = await self._rows(bytes(reply))
+        self._unreadable = 0
+        return rows
 
     async def _rows(self, reply: bytes) -> list[list[Any]]:
         """Read a reply, a step at a time; one reply after the other, so that steps stay short."""

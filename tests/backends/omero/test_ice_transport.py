@@ -120,6 +120,27 @@ async def test_a_reply_that_cannot_be_read_raw_is_asked_for_again(twice: Any) ->
     assert transport.typed_replies == 1
 
 
+async def test_a_server_whose_answers_are_never_readable_is_asked_once_in_the_end(
+    twice: Any,
+) -> None:
+    transport, _, session = twice
+    plain = ice_transport.IceTransport.projection
+    asked: list[str] = []
+    seat = await transport.sessions.seat(session)
+    original = seat.call
+
+    async def counted(begin: Any, *arguments: Any) -> Any:
+        asked.append(begin.__name__)
+        return await original(begin, *arguments)
+
+    seat.call = counted
+    hql = "select p from Project p order by p.id"
+    answers = [await plain(transport, session, hql, {}) for _ in range(8)]
+    assert answers == answers[:1] * 8
+    assert asked.count("begin_ice_invoke") == 5
+    assert asked.count("begin_projection") == 8
+
+
 async def test_while_a_large_answer_is_read_others_have_their_turn(twice: Any) -> None:
     transport, _, session = twice
     hql = "select i.id, i.name, px.sizeX, px.sizeY from Image i left outer join i.pixels px"
