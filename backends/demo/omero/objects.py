@@ -129,6 +129,9 @@ def readable(reading: Reading, entity: str, ids: Collection[int]) -> list[int]:
     condition, bindings = "1", {}
     if has_details(found) and not reading.scope.unlimited:
         condition, bindings = predicate("t"), reading.scope.bindings()
+    if found.superclass is not None:
+        classes = ", ".join(f"'{member.name}'" for member in found.family())
+        condition = f"t.class IN ({classes}) AND {condition}"
     rows = reading.connection.execute(
         f"SELECT t.id FROM {quoted(found.table.name)} AS t"  # noqa: S608 - a table of the model
         f" WHERE t.id IN (SELECT value FROM json_each(:ids)) AND {condition}",
