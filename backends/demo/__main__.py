@@ -30,6 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     from backends.demo.openbis.state import StateError  # noqa: PLC0415
     from backends.demo.study import build_world  # noqa: PLC0415
 
+    listener = None
     try:
         listener = listen(chosen.host, chosen.port)
         content = build_world(chosen.seed).openbis
@@ -40,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
             state=chosen.state,
         )
     except (ServingError, StateError) as error:
+        if listener is not None:
+            listener.close()
         sys.stderr.write(f"{error}\n")
         return 2
     users = ", ".join(person.user_id for person in content.persons if person.user_id != "admin")

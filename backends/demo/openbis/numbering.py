@@ -57,6 +57,7 @@ class Numbering:
 
     def code(self, sequence: str, prefix: str, taken: Callable[[str], bool]) -> str:
         """A new code of the given prefix; codes that are taken are skipped."""
+        sequence = str(sequence)  # a plain one, whatever enumeration it comes from
         while True:
             self.codes[sequence] = number = self.codes.get(sequence, 0) + 1
             if not taken(code := f"{prefix}{number}"):

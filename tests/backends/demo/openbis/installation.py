@@ -262,7 +262,8 @@ def by(name: str, text: Any, comparison: str = "StringEqualTo", **more: Any) -> 
 
 NUMBERS = {
     *("@id", "from", "count", "size", "totalCount", "ordinal", "techId", "speedHint"),
-    *("registrationDate", "modificationDate", "accessDate"),
+    *("registrationDate", "modificationDate", "accessDate", "deletionDate"),
+    *("totalSamplesCount", "totalDataSetsCount", "totalExperimentsCount"),
 }
 
 

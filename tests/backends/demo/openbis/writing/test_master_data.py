@@ -106,7 +106,9 @@ async def test_assignments_come_and_go(admin: Writer) -> None:
     assert await codes() == ["NOTE", "ORGANISM", "BORN"]
     found = await admin.one("Sample", "s-1")
     assert found["properties"] == {"ORGANISM": "9606", "BORN": "1970-05-01"}
-    await change(action("Set", assignment("BORN"), assignment("COUNT")), forceRemovingAssignments=True)
+    await change(
+        action("Set", assignment("BORN"), assignment("COUNT")), forceRemovingAssignments=True
+    )
     assert await codes() == ["BORN", "COUNT"]
 
 

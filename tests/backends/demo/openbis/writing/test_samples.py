@@ -196,8 +196,10 @@ async def test_the_same_code_may_stand_in_two_containers(alice: Writer) -> None:
         ({"properties": {"COUNT": "1"}}, "Property type with code 'COUNT' does not exist"),
         (
             {"properties": {"ORGANISM": "4"}},
-            "Vocabulary value '4' of property 'ORGANISM' is not valid. It must exist in "
-            "'SPECIES' controlled vocabulary [9606, 10090]",
+            (
+                "Vocabulary value '4' of property 'ORGANISM' is not valid. It must exist in "
+                "'SPECIES' controlled vocabulary [9606, 10090]"
+            ),
         ),
     ],
 )
