@@ -1,4 +1,4 @@
-"""Derives the typed OMERO model, `backends/demo/omero_model.json`, from omero-py's classes.
+"""Derives the typed OMERO model, `backends/demo/omero/model.json`, from omero-py's classes.
 
 `python -m backends.omero.model_derivation` writes the model to standard output; it needs the extra
 `omnibis[omero]`. The generated classes say at run time which properties an entity has, but not of
