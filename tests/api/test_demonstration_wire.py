@@ -1,46 +1,40 @@
-"""The demonstration over its own wires: openBIS over HTTP, OMERO over Ice, and the same answers."""
+"""`omnibis demo --wire`: openBIS is really behind a port, and gone when the house closes."""
 
 from __future__ import annotations
 
-from typing import Any
-
+import httpx
 import pytest
+from pydantic import SecretStr
 
-from tests.house import README_QUERY, House, open_house
+from api.demonstration import demonstration
+from api.settings import load_settings
+from backends.demo.faults import Misbehaviour
+from backends.errors import Source, Unavailable
+from backends.lane import Call
 
-IMAGES = """
-{ images(first: 40) { totalCount edges { node {
-  name acquiredAt pixelSize { x { value unit } } channels { name } tags { value }
-  keyValues { key value } dataset { name } sample { code }
-} } } }
-"""
-
-
-async def answers(house: House) -> list[Any]:
-    project = f"/{house.world.openbis.projects[0].space}/{house.world.openbis.projects[0].code}"
-    asked = {"project": project, "first": 20, "type": "Q_TEST_SAMPLE"}
-    whole = await house.data(README_QUERY, **asked)
-    users = ("plant", "microscopy")
-    return [whole, *[await house.data(IMAGES, await house.login(user)) for user in users]]
+PATH = "/openbis/openbis/rmi-application-server-v3.json"
 
 
-async def test_the_wires_change_no_answer() -> None:
-    pytest.importorskip("omero", reason="the extra omnibis[omero] is not installed")
-    async with open_house() as near:
-        expected = await answers(near)
-    async with open_house(wire=True) as far:
-        assert far.built.omero_ports.keys() == {"tcp", "ssl", "ws", "wss"}
-        assert await answers(far) == expected
-
-
-async def test_a_switched_off_omero_heals_over_the_wire() -> None:
-    pytest.importorskip("omero", reason="the extra omnibis[omero] is not installed")
-    names = "{ imageProjects { edges { node { name } } } }"
-    async with open_house(wire=True) as house:
-        before = await house.data(names)
-        await house.switch("omero", state="off")
-        refused = await house.ask(names)
-        assert refused["errors"][0]["extensions"]["code"] == "BACKEND_UNAVAILABLE"
-        await house.switch("omero", state="on")
-        house.recover()
-        assert await house.data(names) == before
+async def test_the_house_reaches_openbis_through_its_port() -> None:
+    built = demonstration(load_settings(), wire=True)
+    address = built.openbis_address
+    assert address is not None
+    assert address.startswith("http://127.0.0.1:")
+    openbis = built.parts.services.openbis
+    assert built.parts.start is not None
+    assert built.parts.stop is not None
+    await built.parts.start()
+    try:
+        token = await openbis.login("steward", SecretStr("demo"), Call())
+        body = {"method": "isSessionActive", "params": [token.get_secret_value()], "id": "2"}
+        async with httpx.AsyncClient() as others:  # a session of the one is a session of the other
+            answer = await others.post(address + PATH, json=body)
+        assert answer.json()["result"] is True
+        built.faults["openbis"].plan("login", Misbehaviour.BAD_GATEWAY)
+        with pytest.raises(Unavailable) as refused:
+            await openbis.login("steward", SecretStr("demo"), Call())
+        assert refused.value.source is Source.OPENBIS
+    finally:
+        await built.parts.stop()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(address)
