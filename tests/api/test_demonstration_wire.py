@@ -36,5 +36,6 @@ async def test_the_house_reaches_openbis_through_its_port() -> None:
         assert refused.value.source is Source.OPENBIS
     finally:
         await built.parts.stop()
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(address)
+    async with httpx.AsyncClient() as others:
+        with pytest.raises(httpx.ConnectError):
+            await others.get(address)
