@@ -12,11 +12,13 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from backends.errors import BackendError, Source, TimedOut, Unavailable
 
 T = TypeVar("T")
+
+HESITATION = 0.25  # seconds that a call waits for another's probe before it is refused
 
 
 @dataclass(slots=True)
@@ -84,6 +86,7 @@ class Lane:
         self._blocked = blocked
         self._failures = 0
         self._open_until = 0.0
+        self._probes: set[asyncio.Future[Any]] = set()
 
     @property
     def is_open(self) -> bool:
@@ -126,6 +129,9 @@ class Lane:
     async def _attempt(self, operation: str, attempt: Callable[[], Awaitable[T]], call: Call) -> T:
         """One attempt when its turn comes; only one that was made is counted."""
         remaining = self._remaining(call)
+        if self._probes:
+            # A healthy source answers a probe in no time; a dead one is not waited for.
+            await asyncio.wait(self._probes, timeout=min(HESITATION, max(remaining, 0)))
         self._refuse_if_open()
         queued = time.monotonic()
         started: float | None = None
@@ -134,9 +140,11 @@ class Lane:
                 raise TimeoutError  # noqa: TRY301 - the same end as when the time runs out below
             async with asyncio.timeout(remaining), self._slots:
                 self._refuse_if_open()  # it may have been found dead while this call queued
-                self._probe()
                 started = time.monotonic()
-                result = await attempt()
+                if self._failures >= self._threshold:
+                    result = await self._probe(attempt, self._remaining(call))
+                else:
+                    result = await attempt()
         except TimeoutError as error:
             if started is not None and time.monotonic() - started >= self._patience:
                 self._fail()
@@ -145,12 +153,9 @@ class Lane:
                 f"{_title(self.source)} did not answer {operation} in time; ask for less, "
                 "or again later.",
             ) from error
-        except Unavailable:
+        except (Unavailable, TimedOut):
             if started is not None:
                 self._fail()
-            raise
-        except TimedOut:
-            self._fail()
             raise
         except BackendError:
             self._succeed()  # it answered: the source is alive
@@ -176,10 +181,33 @@ class Lane:
                 self.source, f"{_title(self.source)} is not reachable; try again soon."
             )
 
-    def _probe(self) -> None:
-        """When half open, this caller probes; others keep being refused until it returns."""
-        if self._failures >= self._threshold:
-            self._open_until = time.monotonic() + self._recovery
+    async def _probe(self, attempt: Callable[[], Awaitable[T]], seconds: float) -> T:
+        """When half open, this caller probes; others keep being refused until it is known.
+
+        The probe goes on when its caller is cancelled, as by a sibling that was refused: otherwise
+        a request of two calls at once could never find out that the source is back.
+        """
+        self._open_until = time.monotonic() + self._recovery
+
+        async def run() -> T:
+            async with asyncio.timeout(seconds):
+                return await attempt()
+
+        probe = asyncio.ensure_future(run())
+        self._probes.add(probe)
+        probe.add_done_callback(self._learn)
+        return await asyncio.shield(probe)
+
+    def _learn(self, probe: asyncio.Future[Any]) -> None:
+        """Take to heart what a probe found, whether or not its caller is still there."""
+        self._probes.discard(probe)
+        if probe.cancelled():
+            return
+        error = probe.exception()
+        if isinstance(error, Unavailable | TimedOut | TimeoutError):
+            self._fail()
+        elif error is None or isinstance(error, BackendError):
+            self._succeed()
 
     def _fail(self) -> None:
         self._failures += 1

@@ -65,10 +65,11 @@ class Communicators:
         if self._options.separate:
             return await self._enter_alone(user, password)
         try:
-            router = self._router(self._communicator(), client)
+            communicator = self._communicator()
+            router = self._router(communicator, client)
         except Ice.Exception as error:
             raise CallFailed(error, sent=False) from error
-        owner = _Connection(router)
+        owner = _Connection(router, communicator)
         try:
             factory = await awaited(router.begin_createSession, user, password)
         except BaseException:
@@ -131,8 +132,10 @@ class Communicators:
 class _Connection:
     """The one connection of a seat within the shared communicator."""
 
-    def __init__(self, router: Any) -> None:
+    def __init__(self, router: Any, communicator: Any) -> None:
         self._router = router
+        # IcePy crashes when a proxy is used whose communicator Python has already forgotten.
+        self._communicator = communicator
 
     async def release(self) -> None:
         """Close it; what is still under way on it fails."""

@@ -311,8 +311,11 @@ class Sessions:
             self._life.cancel()
             with suppress(asyncio.CancelledError):
                 await self._life
-        for joining in list(self._joining.values()):
-            joining.cancel()
+        joining = list(self._joining.values())
+        for task in joining:
+            task.cancel()
+        # They give back what they hold; after that nothing may call into Ice any more.
+        await asyncio.gather(*joining, return_exceptions=True)
         seats = list(self._seats.values())
         self._seats.clear()
         await asyncio.gather(*self._leaving, *(seat.leave() for seat in seats))
@@ -347,6 +350,8 @@ class Sessions:
             session = omero.api.ServiceFactoryPrx.uncheckedCast(await seat.factory())
             # So that losing or leaving this connection does not end the session.
             await awaited(session.begin_detachOnDestroy)
+            if self._is_closed:
+                raise Unavailable(Source.OMERO, STOPPING)  # noqa: TRY301 - leaves the seat below
         except BaseException:
             await asyncio.shield(seat.leave())
             raise

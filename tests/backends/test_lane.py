@@ -118,6 +118,60 @@ async def test_while_one_probes_the_others_are_refused() -> None:
     assert await probing == "row"
 
 
+async def test_a_probe_whose_caller_left_still_closes_the_breaker() -> None:
+    broken = lane(recovery=0.2)
+    await open_breaker(broken)
+    await asyncio.sleep(0.21)
+    release = asyncio.Event()
+
+    async def probe() -> str:
+        await release.wait()
+        return "row"
+
+    probing = asyncio.create_task(broken.call("search", probe, Call()))
+    await asyncio.sleep(0)
+    # The sibling in the same request is refused, and its request ends.
+    with pytest.raises(Unavailable):
+        await broken.call("count", Remote(), Call())
+    probing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await probing
+    release.set()
+    await asyncio.wait(broken._probes)
+    assert await broken.call("search", Remote("row"), Call()) == "row"
+
+
+async def test_siblings_of_a_quick_probe_are_let_in() -> None:
+    broken = lane()
+    await open_breaker(broken)
+    await asyncio.sleep(RECOVERY * 1.2)
+    answers = await asyncio.gather(
+        *(broken.call("search", Remote("row"), Call()) for _ in range(5))
+    )
+    assert answers == ["row"] * 5
+
+
+async def test_a_failed_probe_whose_caller_left_opens_it_again() -> None:
+    broken = lane(recovery=0.2)
+    await open_breaker(broken)
+    await asyncio.sleep(0.21)
+    release = asyncio.Event()
+
+    async def probe() -> str:
+        await release.wait()
+        raise down()
+
+    probing = asyncio.create_task(broken.call("search", probe, Call()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    probing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await probing
+    release.set()
+    await asyncio.gather(*broken._probes, return_exceptions=True)
+    assert broken.is_open
+
+
 async def test_a_failed_probe_is_not_repeated_and_opens_it_again() -> None:
     broken = lane()
     await open_breaker(broken)

@@ -24,6 +24,7 @@ class Readers:
         self._seats = threading.BoundedSemaphore(most)
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
+        self._lent = 0
         self._closed = False
 
     @contextlib.contextmanager
@@ -38,25 +39,39 @@ class Readers:
             try:
                 yield connection
             finally:
-                with self._lock:
-                    if self._closed:
-                        connection.close()
-                    else:
-                        self._idle.append(connection)
+                self._give_back(connection)
 
     def close(self) -> None:
-        """Close the connections and remove the database's folder; what is lent closes on return."""
+        """Close the connections and remove the database's folder, when the last lent one is back.
+
+        A query that is under way reads the file to its end.
+        """
         with self._lock:
             self._closed = True
             while self._idle:
                 self._idle.pop().close()
-        shutil.rmtree(self._path.parent, ignore_errors=True)
+            self._remove_if_unused()
 
     def _take(self) -> sqlite3.Connection:
         with self._lock:
             if self._closed:
                 raise StoreUnavailableError("OMERO has been shut down")
-            return self._idle.pop() if self._idle else _open(self._path)
+            connection = self._idle.pop() if self._idle else _open(self._path)
+            self._lent += 1
+            return connection
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        with self._lock:
+            self._lent -= 1
+            if self._closed:
+                connection.close()
+                self._remove_if_unused()
+            else:
+                self._idle.append(connection)
+
+    def _remove_if_unused(self) -> None:
+        if not self._lent:
+            shutil.rmtree(self._path.parent, ignore_errors=True)
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -114,7 +114,8 @@ async def test_a_thousand_logins_and_logouts_leave_nothing_behind() -> None:
             await come_and_go(1_000)
             gc.collect()
             await eventually(lambda: files() <= before[1])
-            assert threads() <= before[0]
+            # Ice adds a thread or two to its pool when a machine is busy, and keeps them.
+            assert threads() <= before[0] + 2
             assert len(transport.sessions) == 0
             assert transport.sessions._leaving == set()
             assert len(gc.get_objects()) - before[2] < 100
