@@ -18,7 +18,7 @@ from backends.errors import BackendError, Source, TimedOut, Unavailable
 
 T = TypeVar("T")
 
-HESITATION = 0.25  # seconds that a call waits for another's probe before it is refused
+HESITATION = 0.25  # seconds that a call waits for another's probe before it is refused, at most
 
 
 @dataclass(slots=True)
@@ -129,10 +129,7 @@ class Lane:
     async def _attempt(self, operation: str, attempt: Callable[[], Awaitable[T]], call: Call) -> T:
         """One attempt when its turn comes; only one that was made is counted."""
         remaining = self._remaining(call)
-        if self._probes:
-            # A healthy source answers a probe in no time; a dead one is not waited for.
-            await asyncio.wait(self._probes, timeout=min(HESITATION, max(remaining, 0)))
-        self._refuse_if_open()
+        await self._admit(remaining)
         queued = time.monotonic()
         started: float | None = None
         try:
@@ -172,6 +169,13 @@ class Lane:
         if call.deadline is None:
             return self._timeout
         return min(self._timeout, call.deadline - time.monotonic())
+
+    async def _admit(self, remaining: float) -> None:
+        """Wait a moment for a probe that is under way: a healthy source answers it in no time."""
+        if self._probes:
+            moment = min(HESITATION, self._recovery / 2, max(remaining, 0))
+            await asyncio.wait(self._probes, timeout=moment)
+        self._refuse_if_open()
 
     def _refuse_if_open(self) -> None:
         if self._blocked is not None:
