@@ -11,7 +11,7 @@ from api.selection import Info, selection
 from api.types.acquisition import Channel, Fileset, Instrument, Objective, PixelSize
 from api.types.annotation import KeyValue, NamespaceArgument, Tag, in_namespace
 from api.types.node import Node, global_id
-from api.types.person import Experimenter, Group
+from api.types.person import Experimenter, Group, resolve_group, resolve_owner
 from api.types.scalars import BigInt
 from api.types.source import links, omero
 from backends.fetch import Fetch
@@ -67,16 +67,6 @@ async def resolve_roi_count(root: strawberry.Parent[ImageRecord], info: Info) ->
 async def resolve_fileset(root: strawberry.Parent[ImageRecord], info: Info) -> Fileset | None:
     """Return the imported files."""
     return (await _with(root, info, "fileset")).fileset
-
-
-async def resolve_owner(root: strawberry.Parent[ImageRecord], info: Info) -> Experimenter | None:
-    """Return who owns the image."""
-    return await info.context.loaders.experimenters.load(root.owner_id)
-
-
-async def resolve_group(root: strawberry.Parent[ImageRecord], info: Info) -> Group | None:
-    """Return the group the image is shared in."""
-    return await info.context.loaders.groups.load(root.group_id)
 
 
 async def resolve_datasets(

@@ -14,7 +14,7 @@ from api.types.filters import ImageWhere, filter_of
 from api.types.image import Image
 from api.types.image_dataset import ImageDataset
 from api.types.node import Node, global_id
-from api.types.person import Experimenter, Group
+from api.types.person import Experimenter, Group, resolve_group, resolve_owner
 from api.types.scalars import BigInt
 from api.types.sort import ContainerOrder, ContainerOrderBy, ImageOrder, ImageOrderBy, sort_of
 from api.types.source import links, omero
@@ -92,18 +92,6 @@ async def resolve_key_values(
 async def resolve_tags(root: strawberry.Parent[ImageProjectRecord], info: Info) -> list[Tag] | None:
     """Return the tags."""
     return await info.context.loaders.tags.load((ImagingKind.IMAGE_PROJECT, root.omero_id))
-
-
-async def resolve_owner(
-    root: strawberry.Parent[ImageProjectRecord], info: Info
-) -> Experimenter | None:
-    """Return who owns the project."""
-    return await info.context.loaders.experimenters.load(root.owner_id)
-
-
-async def resolve_group(root: strawberry.Parent[ImageProjectRecord], info: Info) -> Group | None:
-    """Return the group it is shared in."""
-    return await info.context.loaders.groups.load(root.group_id)
 
 
 async def resolve_project(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import strawberry
 
+from api.selection import Info
 from api.types.scalars import BigInt
 from api.types.source import omero, openbis
 
@@ -35,3 +38,13 @@ class Group:
     omero_id: BigInt = omero("The group's id.", "ExperimenterGroup.id")
     name: str = omero("The group's name.", "ExperimenterGroup.name")
     description: str | None = omero("What the group is for.", "ExperimenterGroup.description")
+
+
+async def resolve_owner(root: strawberry.Parent[Any], info: Info) -> Experimenter | None:
+    """Return who owns an image, image dataset or image project."""
+    return await info.context.loaders.experimenters.load(root.owner_id)
+
+
+async def resolve_group(root: strawberry.Parent[Any], info: Info) -> Group | None:
+    """Return the group that an image, image dataset or image project is shared in."""
+    return await info.context.loaders.groups.load(root.group_id)
