@@ -11,7 +11,6 @@ from typing import cast
 from backends.errors import BackendError, Source
 from backends.openbis.client import OpenbisIdentity
 from link_store.errors import LinkStoreError
-from resolvers import imaging
 from resolvers.context import RequestContext
 from resolvers.errors import NotSignedIn
 
@@ -61,8 +60,7 @@ async def _openbis_version(context: RequestContext) -> str | None:
 
 
 async def _omero_version(context: RequestContext) -> str | None:
-    await imaging.omero_identity(context)
-    return None  # OMERO tells its version through a service that the adapter does not reach yet
+    return await context.services.omero.version(context.omero_session(), context.call)
 
 
 async def _link_store_version(context: RequestContext) -> str | None:

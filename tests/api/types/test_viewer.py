@@ -38,6 +38,7 @@ async def test_the_backends_and_their_versions(open_door: House) -> None:
     assert all(each["available"] for each in found)
     versions = {each["source"]: each["version"] for each in found}
     assert versions["OPENBIS"]
+    assert versions["OMERO"].count(".") == 2
     assert versions["LINK_STORE"].startswith("revision ")
 
 
