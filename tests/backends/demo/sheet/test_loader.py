@@ -22,7 +22,7 @@ from backends.demo.sheet.loader import SheetError, SheetReport, load_sheet
 from backends.demo.study import build_world
 from backends.demo.world import Sample, World
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 IDR_SHEET = ROOT.parent / "shared" / "data" / "idr0082-experimentA-annotation.csv"
 IDR_MAPPING = ROOT / "examples" / "idr0082.toml"
 
