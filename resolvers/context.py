@@ -6,9 +6,10 @@ is shared between viewers. `Services` are the long-lived adapters and stores it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
@@ -16,9 +17,12 @@ from backends.errors import BackendError, SessionExpired, Source, TimedOut, Unav
 from backends.lane import Call
 from backends.omero.client import OmeroClient
 from backends.openbis.client import OpenbisClient
+from link_store.errors import LinkStoreError
 from link_store.store import LinkStore
 from resolvers.errors import NotSignedIn
 from resolvers.viewers import ViewerCache
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,30 @@ class RequestContext:
         """Remember that a source failed, for `extensions.sources`."""
         if isinstance(error, Unavailable | TimedOut | SessionExpired):
             self.failures.setdefault(error.source, error)
+
+    async def noted(self, work: Awaitable[T]) -> T:
+        """Await a backend's answer, and remember it if the source failed."""
+        try:
+            return await work
+        except BackendError as error:
+            self.note(error)
+            raise
+
+    async def ask_links(self, operation: str, work: Awaitable[T]) -> T:
+        """Run one call of the link store: counted, and its failure one more source that is down.
+
+        Raises:
+            Unavailable: the link store did not do it.
+        """
+        started = time.monotonic()
+        try:
+            return await work
+        except LinkStoreError as error:
+            failure = Unavailable(Source.LINK_STORE, error.message)
+            self.note(failure)
+            raise failure from error
+        finally:
+            self.call.meter.count(Source.LINK_STORE, operation, time.monotonic() - started)
 
     def degrade(self, error: BackendError, path: Sequence[str | int]) -> None:
         """Remember a failure that a field answered around; each source is told once."""

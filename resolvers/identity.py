@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import cast
 
 from backends.errors import BackendError, Source
 from backends.openbis.client import OpenbisIdentity
-from link_store.errors import LinkStoreError
 from resolvers.context import RequestContext
 from resolvers.errors import NotSignedIn
 
@@ -50,8 +48,6 @@ async def _state(
         return BackendState(source, available=not error.retryable)
     except NotSignedIn:
         return BackendState(source, available=True)
-    except LinkStoreError:
-        return BackendState(source, available=False)
 
 
 async def _openbis_version(context: RequestContext) -> str | None:
@@ -64,7 +60,5 @@ async def _omero_version(context: RequestContext) -> str | None:
 
 
 async def _link_store_version(context: RequestContext) -> str | None:
-    started = time.monotonic()
-    revision = await context.services.links.revision()
-    context.call.meter.count(Source.LINK_STORE, "revision", time.monotonic() - started)
+    revision = await context.ask_links("revision", context.services.links.revision())
     return f"revision {revision}"

@@ -7,7 +7,7 @@ link database says what belongs together, never what may be seen: both systems m
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar, cast
@@ -212,8 +212,7 @@ async def images(
     context: RequestContext, filter_: ImageFilter | None, page: PageRequest, fetch: Fetch
 ) -> Page[ImageRecord]:
     """Return one page of all images that the viewer may see."""
-    return await _noted(
-        context,
+    return await context.noted(
         context.services.omero.images(context.omero_session(), filter_, page, fetch, context.call),
     )
 
@@ -222,8 +221,7 @@ async def image_datasets(
     context: RequestContext, filter_: ContainerFilter | None, page: PageRequest, fetch: Fetch
 ) -> Page[ImageDatasetRecord]:
     """Return one page of all image datasets that the viewer may see."""
-    return await _noted(
-        context,
+    return await context.noted(
         context.services.omero.image_datasets(
             context.omero_session(), filter_, page, fetch, context.call
         ),
@@ -234,8 +232,7 @@ async def image_projects(
     context: RequestContext, filter_: ContainerFilter | None, page: PageRequest, fetch: Fetch
 ) -> Page[ImageProjectRecord]:
     """Return one page of all image projects that the viewer may see."""
-    return await _noted(
-        context,
+    return await context.noted(
         context.services.omero.image_projects(
             context.omero_session(), filter_, page, fetch, context.call
         ),
@@ -244,8 +241,7 @@ async def image_projects(
 
 async def count_images(context: RequestContext, filter_: ImageFilter | None) -> int:
     """Return how many images the viewer sees."""
-    return await _noted(
-        context,
+    return await context.noted(
         context.services.omero.count_images(context.omero_session(), filter_, context.call),
     )
 
@@ -311,14 +307,6 @@ async def _found(loader: Any, key: Member, noun: str) -> Any:
             f"There is no such {noun}, or you may not see it; check its id and your groups.",
         )
     return record
-
-
-async def _noted(context: RequestContext, work: Awaitable[T]) -> T:
-    try:
-        return await work
-    except BackendError as error:
-        context.note(error)
-        raise
 
 
 async def subject_of_image(

@@ -8,17 +8,15 @@ compare. Making and changing links is not done here yet.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from backends.errors import NotFound, Source, Unavailable
+from backends.errors import NotFound, Source
 from backends.fetch import Fetch
 from backends.filters import Key, Page, PageRequest
 from backends.records import ImageDatasetRecord, ImagingKind, Kind, ProjectRecord
-from link_store.errors import LinkStoreError
 from link_store.findings import (
     AuditFacts,
     LinkFinding,
@@ -57,7 +55,7 @@ async def get(context: RequestContext, ref: LinkRef) -> LinkRecord:
         NotFound: there is none, or the viewer does not see its openBIS end.
     """
     store = context.services.links
-    found = await _asked(context, "linksByIds", store.links_by_ids([ref]))
+    found = await context.ask_links("linksByIds", store.links_by_ids([ref]))
     link = await shown(context, found.get(ref))
     if link is None:
         raise NotFound(
@@ -89,8 +87,7 @@ async def search(
         if name not in set(LinkKind):
             raise BadInput("This is not a cursor of this server; use one from `edges`.")
         key = LinkRef(LinkKind(str(name)), int(number or 0))
-    found = await _asked(
-        context,
+    found = await context.ask_links(
         "searchLinks",
         context.services.links.search(
             limit=page.limit,
@@ -121,8 +118,7 @@ async def audit(context: RequestContext, project: ProjectRecord) -> LinkAudit:
     samples, datasets, links = await asyncio.gather(
         _samples(context, project),
         _image_datasets(context, own.omero_id) if own else _nothing(),
-        _asked(
-            context,
+        context.ask_links(
             "sampleLinksOfProjects",
             store.sample_links_of_projects([project.perm_id]),
         ),
@@ -233,16 +229,3 @@ async def _annotations(
 
 async def _nothing() -> tuple[Any, ...]:
     return ()
-
-
-async def _asked(context: RequestContext, operation: str, work: Awaitable[T]) -> T:
-    """Run one call of the link store: counted, and its failure one more source that is down."""
-    started = time.monotonic()
-    try:
-        return await work
-    except LinkStoreError as error:
-        failure = Unavailable(Source.LINK_STORE, error.message)
-        context.note(failure)
-        raise failure from error
-    finally:
-        context.call.meter.count(Source.LINK_STORE, operation, time.monotonic() - started)

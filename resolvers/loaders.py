@@ -9,7 +9,6 @@ only this module knows aiodataloader.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from aiodataloader import DataLoader
 
-from backends.errors import BackendError, ProtocolError, Source, Unavailable
+from backends.errors import ProtocolError, Source
 from backends.fetch import Fetch
 from backends.filters import ImageFilter, Page, PageRequest
 from backends.openbis.client import Count, Get, Search
@@ -34,7 +33,6 @@ from backends.records import (
     Kind,
     TagRecord,
 )
-from link_store.errors import LinkStoreError
 from link_store.records import (
     LinkEventRecord,
     LinkRef,
@@ -85,11 +83,7 @@ class Batch(Generic[K, V]):
         missing: Callable[[], V],
     ) -> None:
         async def run(keys: list[K]) -> list[V]:
-            try:
-                found = await load(keys)
-            except BackendError as error:
-                context.note(error)
-                raise
+            found = await context.noted(load(keys))
             return [found[key] if key in found else missing() for key in keys]
 
         self._loader: DataLoader[K, V] = DataLoader(batch_load_fn=run)
@@ -325,17 +319,8 @@ class Loaders:
     def _counted(
         self, operation: str, load: Callable[[list[K]], Awaitable[dict[K, V]]]
     ) -> Callable[[list[K]], Awaitable[dict[K, V]]]:
-        meter = self._context.call.meter
-
         async def run(keys: list[K]) -> dict[K, V]:
-            started = time.monotonic()
-            try:
-                return await load(keys)
-            except LinkStoreError as error:
-                # To a query the link store is one more source that may be down.
-                raise Unavailable(Source.LINK_STORE, error.message) from error
-            finally:
-                meter.count(Source.LINK_STORE, operation, time.monotonic() - started)
+            return await self._context.ask_links(operation, load(keys))
 
         return run
 

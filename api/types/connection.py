@@ -13,7 +13,10 @@ import strawberry
 
 from api.selection import Info, Tree, nodes, selection
 from api.types.source import own
+from backends.fetch import Fetch
 from backends.filters import Page, PageRequest, Sort
+from backends.records import Kind
+from resolvers import catalog
 from resolvers.paging import DEFAULT_PAGE, MAXIMUM_PAGE, Window, connect
 
 T = TypeVar("T")
@@ -83,3 +86,29 @@ async def paginate(
     request = window.request(scope, sort, count="totalCount" in tree)
     page = await search(request, nodes(tree))
     return connect(page, request, scope)
+
+
+async def paginate_entities(
+    info: Info,
+    window: Window,
+    sort: Sort,
+    kind: Kind,
+    where: catalog.Filter | None,
+    fetch: Callable[[Tree], Fetch],
+) -> Any:
+    """Answer a connection field over openBIS entities of one kind.
+
+    Args:
+        info: the field.
+        window: the four paging arguments.
+        sort: the order of the list.
+        kind: what is searched.
+        where: which of them.
+        fetch: what is to be read along, given what is selected of each.
+    """
+    return await paginate(
+        info,
+        window,
+        sort,
+        lambda page, tree: catalog.search(info.context, kind, where, page, fetch(tree)),
+    )

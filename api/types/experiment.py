@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import strawberry
 
 from api.selection import Info, selection
-from api.types.connection import After, Before, Connection, First, Last, paginate
+from api.types.connection import After, Before, Connection, First, Last, paginate_entities
 from api.types.entity import (
     CODE_ARGUMENT,
     properties_of,
@@ -79,13 +79,13 @@ async def resolve_samples(
 ) -> Connection[Annotated[Sample, strawberry.lazy("api.types.sample")]] | None:
     """Search the experiment's samples."""
     filter_ = catalog.samples_of_experiment(root.perm_id, filter_of(where))
-    return await paginate(
+    return await paginate_entities(
         info,
         Window(first, after, last, before),
         sort_of(order_by),
-        lambda page, tree: catalog.search(
-            info.context, Kind.SAMPLE, filter_, page, lookahead.sample_fetch(tree)
-        ),
+        Kind.SAMPLE,
+        filter_,
+        lookahead.sample_fetch,
     )
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 import strawberry
 
 from api.selection import Info, selection
-from api.types.connection import After, Before, Connection, First, Last, paginate
+from api.types.connection import After, Before, Connection, First, Last, paginate_entities
 from api.types.design import Design
 from api.types.experiment import Experiment
 from api.types.filters import ExperimentWhere, SampleWhere, filter_of
@@ -56,13 +56,13 @@ async def resolve_experiments(
 ) -> Connection[Experiment] | None:
     """Search the project's experiments."""
     filter_ = catalog.experiments_of_project(root.perm_id, filter_of(where))
-    return await paginate(
+    return await paginate_entities(
         info,
         Window(first, after, last, before),
         sort_of(order_by),
-        lambda page, tree: catalog.search(
-            info.context, Kind.EXPERIMENT, filter_, page, lookahead.experiment_fetch(tree)
-        ),
+        Kind.EXPERIMENT,
+        filter_,
+        lookahead.experiment_fetch,
     )
 
 
@@ -78,13 +78,13 @@ async def resolve_samples(
 ) -> Connection[Sample] | None:
     """Search the project's samples."""
     filter_ = catalog.samples_of_project(root.perm_id, filter_of(where))
-    return await paginate(
+    return await paginate_entities(
         info,
         Window(first, after, last, before),
         sort_of(order_by),
-        lambda page, tree: catalog.search(
-            info.context, Kind.SAMPLE, filter_, page, lookahead.sample_fetch(tree)
-        ),
+        Kind.SAMPLE,
+        filter_,
+        lookahead.sample_fetch,
     )
 
 
@@ -102,13 +102,13 @@ async def resolve_subjects(
     filter_ = catalog.samples_of_project(
         root.perm_id, catalog.subjects(info.context, filter_of(where))
     )
-    return await paginate(
+    return await paginate_entities(
         info,
         Window(first, after, last, before),
         sort_of(order_by),
-        lambda page, tree: catalog.search(
-            info.context, Kind.SAMPLE, filter_, page, lookahead.sample_fetch(tree)
-        ),
+        Kind.SAMPLE,
+        filter_,
+        lookahead.sample_fetch,
     )
 
 

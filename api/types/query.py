@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import strawberry
 
 from api.selection import Info, selection
-from api.types.connection import After, Before, Connection, First, Last, paginate
+from api.types.connection import After, Before, Connection, First, Last, paginate, paginate_entities
 from api.types.entities import read_node
 from api.types.entity_type import TypeCatalog
 from api.types.experiment import Experiment
@@ -134,7 +134,9 @@ class Query:
         """Search projects."""
         window = Window(first, after, last, before)
         fetch = lookahead.project_fetch
-        return await _entities(info, Kind.PROJECT, where, window, sort_of(order_by), fetch)
+        return await paginate_entities(
+            info, window, sort_of(order_by), Kind.PROJECT, filter_of(where), fetch
+        )
 
     @strawberry.field(description="One openBIS experiment.")
     async def experiment(
@@ -163,7 +165,9 @@ class Query:
         """Search experiments."""
         window = Window(first, after, last, before)
         fetch = lookahead.experiment_fetch
-        return await _entities(info, Kind.EXPERIMENT, where, window, sort_of(order_by), fetch)
+        return await paginate_entities(
+            info, window, sort_of(order_by), Kind.EXPERIMENT, filter_of(where), fetch
+        )
 
     @strawberry.field(description="One sample: a patient, a biopsy, an extract or a run.")
     async def sample(
@@ -192,7 +196,9 @@ class Query:
         """Search samples."""
         window = Window(first, after, last, before)
         fetch = lookahead.sample_fetch
-        return await _entities(info, Kind.SAMPLE, where, window, sort_of(order_by), fetch)
+        return await paginate_entities(
+            info, window, sort_of(order_by), Kind.SAMPLE, filter_of(where), fetch
+        )
 
     @strawberry.field(description="One omics dataset.")
     async def omics_dataset(
@@ -223,7 +229,9 @@ class Query:
         """Search omics datasets."""
         window = Window(first, after, last, before)
         fetch = lookahead.omics_fetch
-        return await _entities(info, Kind.OMICS_DATASET, where, window, sort_of(order_by), fetch)
+        return await paginate_entities(
+            info, window, sort_of(order_by), Kind.OMICS_DATASET, filter_of(where), fetch
+        )
 
     @strawberry.field(description="One OMERO project.")
     async def image_project(
@@ -361,17 +369,6 @@ class Query:
         """Audit one project."""
         found = await catalog.project_by_identifier(info.context, project, Fetch())
         return await links.audit(info.context, found)
-
-
-async def _entities(
-    info: Info, kind: Kind, where: Any, window: Window, sort: Sort, fetch: Any
-) -> Any:
-    return await paginate(
-        info,
-        window,
-        sort,
-        lambda page, tree: catalog.search(info.context, kind, filter_of(where), page, fetch(tree)),
-    )
 
 
 async def _typed(info: Info, global_id: str | None, name: str) -> Any:
