@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from backends.errors import NotFound, Source
 from backends.fetch import Fetch
@@ -31,8 +31,6 @@ from resolvers import catalog, imaging
 from resolvers.context import RequestContext
 from resolvers.errors import BadInput
 from resolvers.paging import MAXIMUM_PAGE
-
-T = TypeVar("T")
 
 ANNOTATION_NAMESPACE = "omnibis/link"
 ANNOTATION_KEY = "openBIS permId"
