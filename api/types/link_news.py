@@ -11,7 +11,7 @@ import strawberry
 from api.selection import Info
 from api.types.link import Link, LinkEvent
 from api.types.scalars import BigInt
-from api.types.source import links, own
+from api.types.source import links
 from backends.fetch import Fetch
 from resolvers import catalog, link_changes
 from resolvers.link_changes import LinkUpdate as UpdateRecord
@@ -31,8 +31,8 @@ class LinkUpdate:
         "link_event.id",
         resolve_revision,
     )
-    event: LinkEvent = own("What has happened.")
-    link: Link = own("The link as it is by now.")
+    event: LinkEvent = links("What has happened.", "link_event")
+    link: Link = links("The link as it is by now.", "project_link, sample_link")
 
 
 @strawberry.type
