@@ -27,7 +27,6 @@ TABLES = {
     "cohort_snapshot",
     "operation",
     "code_block",
-    "operation",
     "operation_claim",
 }
 
