@@ -20,7 +20,15 @@ from link_store import dialects, migrate
 from link_store.database import LinkDatabase
 from link_store.models import LinkTable
 
-TABLES = {"project_link", "sample_link", "link_event", "cohort_snapshot", "code_block"}
+TABLES = {
+    "project_link",
+    "sample_link",
+    "link_event",
+    "cohort_snapshot",
+    "operation",
+    "code_block",
+    "operation_claim",
+}
 
 
 @pytest.fixture
