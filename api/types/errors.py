@@ -49,6 +49,8 @@ _CODES: dict[type[Exception], ErrorCode] = {
     links.LinkNotFound: ErrorCode.NOT_FOUND,
     links.LinkConflict: ErrorCode.LINK_CONFLICT,
     links.StaleRevision: ErrorCode.STALE_REVISION,
+    links.InvalidSnapshot: ErrorCode.BAD_USER_INPUT,
+    links.SnapshotNotFound: ErrorCode.NOT_FOUND,
     links.StoreUnavailable: ErrorCode.BACKEND_UNAVAILABLE,
     links.MigrationRequired: ErrorCode.INTERNAL,
     resolver.BadInput: ErrorCode.BAD_USER_INPUT,

@@ -20,7 +20,13 @@ from link_store import dialects, migrate
 from link_store.database import LinkDatabase
 from link_store.models import LinkTable
 
-TABLES = {"project_link", "sample_link", "link_event", "cohort_snapshot"}
+TABLES = {
+    "project_link",
+    "sample_link",
+    "link_event",
+    "cohort_snapshot",
+    "cohort_snapshot_member",
+}
 
 
 @pytest.fixture

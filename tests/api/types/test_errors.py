@@ -27,6 +27,8 @@ EXPECTED = {
     links.LinkNotFound: "NOT_FOUND",
     links.LinkConflict: "LINK_CONFLICT",
     links.StaleRevision: "STALE_REVISION",
+    links.InvalidSnapshot: "BAD_USER_INPUT",
+    links.SnapshotNotFound: "NOT_FOUND",
     links.StoreUnavailable: "BACKEND_UNAVAILABLE",
     links.MigrationRequired: "INTERNAL",
     resolver.BadInput: "BAD_USER_INPUT",
