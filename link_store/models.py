@@ -250,8 +250,50 @@ class CohortSnapshotMember(LinkTable, table=True):
     details: str  # JSON
 
 
+class CodeBlock(LinkTable, table=True):
+    """Numbers that one registration may make codes of; the blocks of a series are a chain."""
+
+    __tablename__ = "code_block"
+    __table_args__ = (
+        CheckConstraint("length(trim(openbis_instance)) > 0", "openbis_instance"),
+        CheckConstraint("length(trim(scope)) > 0", "scope"),
+        CheckConstraint("length(trim(series)) > 0", "series"),
+        CheckConstraint("first > 0 and next > first", "numbers"),
+        CheckConstraint("coalesce(previous, 1) = first", "chain"),
+        UniqueConstraint(
+            "openbis_instance", "scope", "series", "first", name="uq_code_block_first"
+        ),
+        UniqueConstraint("openbis_instance", "scope", "series", "next", name="uq_code_block_next"),
+        UniqueConstraint(
+            "openbis_instance", "scope", "series", "owner", name="uq_code_block_owner"
+        ),
+        # begins where another one ended; with the first unique, none can overlap
+        ForeignKeyConstraint(
+            ["openbis_instance", "scope", "series", "previous"],
+            [
+                "code_block.openbis_instance",
+                "code_block.scope",
+                "code_block.series",
+                "code_block.next",
+            ],
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
+    openbis_instance: str
+    scope: str  # what the codes are unique within: a project's code
+    series: str
+    first: int = Field(sa_type=BigId)
+    next: int = Field(sa_type=BigId)  # the number behind the last
+    previous: int | None = Field(default=None, sa_type=BigId)  # = first; none for the first block
+    owner: str | None = None  # the registration's key; none for numbers that were passed over
+    created_at: datetime = Field(sa_type=UtcTime)
+
+
 PROJECT_LINK: Table = LinkTable.metadata.tables["project_link"]
 SAMPLE_LINK: Table = LinkTable.metadata.tables["sample_link"]
 LINK_EVENT: Table = LinkTable.metadata.tables["link_event"]
 COHORT_SNAPSHOT: Table = LinkTable.metadata.tables["cohort_snapshot"]
 COHORT_SNAPSHOT_MEMBER: Table = LinkTable.metadata.tables["cohort_snapshot_member"]
+CODE_BLOCK: Table = LinkTable.metadata.tables["code_block"]
