@@ -51,6 +51,8 @@ _CODES: dict[type[Exception], ErrorCode] = {
     links.StaleRevision: ErrorCode.STALE_REVISION,
     links.InvalidSnapshot: ErrorCode.BAD_USER_INPUT,
     links.SnapshotNotFound: ErrorCode.NOT_FOUND,
+    links.ClaimTaken: ErrorCode.LINK_CONFLICT,
+    links.LostOperation: ErrorCode.INTERNAL,
     links.StoreUnavailable: ErrorCode.BACKEND_UNAVAILABLE,
     links.MigrationRequired: ErrorCode.INTERNAL,
     resolver.BadInput: ErrorCode.BAD_USER_INPUT,

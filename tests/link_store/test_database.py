@@ -249,6 +249,8 @@ def test_the_tree_of_errors_is_the_one_in_its_docstring() -> None:
         "StaleRevision",
         "InvalidSnapshot",
         "SnapshotNotFound",
+        "ClaimTaken",
+        "LostOperation",
         "StoreUnavailable",
         "MigrationRequired",
     }

@@ -27,6 +27,8 @@ TABLES = {
     "cohort_snapshot",
     "cohort_snapshot_member",
     "code_block",
+    "operation",
+    "operation_claim",
 }
 
 

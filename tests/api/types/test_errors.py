@@ -29,6 +29,8 @@ EXPECTED = {
     links.StaleRevision: "STALE_REVISION",
     links.InvalidSnapshot: "BAD_USER_INPUT",
     links.SnapshotNotFound: "NOT_FOUND",
+    links.ClaimTaken: "LINK_CONFLICT",
+    links.LostOperation: "INTERNAL",
     links.StoreUnavailable: "BACKEND_UNAVAILABLE",
     links.MigrationRequired: "INTERNAL",
     resolver.BadInput: "BAD_USER_INPUT",
