@@ -21,25 +21,33 @@ from resolvers.imaging import ImagingStatus
 from resolvers.paging import Window
 
 
+def resolve_gap_source(root: strawberry.Parent[Gap]) -> Source:
+    """Name the source."""
+    return Source(root.failure.source)
+
+
+def resolve_gap_code(root: strawberry.Parent[Gap]) -> str:
+    """Tell the code."""
+    return code_of(root.failure)
+
+
+def resolve_gap_message(root: strawberry.Parent[Gap]) -> str:
+    """Tell the advice."""
+    return root.failure.message
+
+
+def resolve_step_source(root: strawberry.Parent[FunnelStep]) -> Source | None:
+    """Name the source."""
+    return None if root.source is None else Source(root.source)
+
+
 @strawberry.type(description="Why something about a cohort is unknown.")
 class CohortGap:
     """Backed by `Gap`."""
 
-    @strawberry.field(description="The system that did not answer.")
-    def source(self: strawberry.Parent[Gap]) -> Source:
-        """Name the source."""
-        return Source(self.failure.source)
-
-    @strawberry.field(description="How it failed, as errors say it in `extensions.code`.")
-    def code(self: strawberry.Parent[Gap]) -> str:
-        """Tell the code."""
-        return code_of(self.failure)
-
-    @strawberry.field(description="What to do about it.")
-    def message(self: strawberry.Parent[Gap]) -> str:
-        """Tell the advice."""
-        return self.failure.message
-
+    source: Source = own("The system that did not answer.", resolve_gap_source)
+    code: str = own("How it failed, as errors say it in `extensions.code`.", resolve_gap_code)
+    message: str = own("What to do about it.", resolve_gap_message)
     clause: str = own("What could not be decided, in the words of the filter.")
 
 
@@ -60,11 +68,9 @@ class CohortFunnelStep:
 
     clause: str = own("The clause, in the words of the filter.")
 
-    @strawberry.field(description="The system that decides it; null where it takes several.")
-    def source(self: strawberry.Parent[FunnelStep]) -> Source | None:
-        """Name the source."""
-        return None if self.source is None else Source(self.source)
-
+    source: Source | None = own(
+        "The system that decides it; null where it takes several.", resolve_step_source
+    )
     subjects: int | None = own("How many candidates are left; null where that is unknown.")
     samples: int | None = own(
         "How many samples of those left make the clause hold: the candidates themselves, or the "
