@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -298,8 +298,6 @@ def in_metres(match: QuantityMatch) -> NumberMatch:
 
 
 def date(match: DateMatch | None, milliseconds: int) -> bool:
-    from datetime import UTC
-
     return moment(match, datetime.fromtimestamp(milliseconds / 1000, UTC))
 
 
