@@ -17,8 +17,10 @@ from backends.errors import BackendError, SessionExpired, Source, TimedOut, Unav
 from backends.lane import Call
 from backends.omero.client import OmeroClient
 from backends.openbis.client import OpenbisClient
-from link_store.errors import LinkStoreError
+from link_store.errors import InvalidSnapshot, LinkStoreError, SnapshotNotFound
+from link_store.snapshots import SnapshotStore
 from link_store.store import LinkStore
+from resolvers.cohorts.shelf import Shelf
 from resolvers.errors import NotSignedIn
 from resolvers.viewers import ViewerCache
 
@@ -42,6 +44,8 @@ class Services:
     openbis: OpenbisClient
     omero: OmeroClient
     links: LinkStore
+    snapshots: SnapshotStore
+    shelf: Shelf
     cache: ViewerCache
     subject_types: tuple[str, ...] = ("Q_BIOLOGICAL_ENTITY",)
     omero_web: str | None = None  # base address of OMERO.web, for viewer links
@@ -116,6 +120,20 @@ class RequestContext:
         started = time.monotonic()
         try:
             return await work
+        except LinkStoreError as error:
+            failure = Unavailable(Source.LINK_STORE, error.message)
+            self.note(failure)
+            raise failure from error
+        finally:
+            self.call.meter.count(Source.LINK_STORE, operation, time.monotonic() - started)
+
+    async def ask_snapshots(self, operation: str, work: Awaitable[T]) -> T:
+        """Run one call of the snapshot store, as `ask_links`; its own refusals pass as they are."""
+        started = time.monotonic()
+        try:
+            return await work
+        except (InvalidSnapshot, SnapshotNotFound):
+            raise
         except LinkStoreError as error:
             failure = Unavailable(Source.LINK_STORE, error.message)
             self.note(failure)

@@ -55,6 +55,9 @@ _CODES: dict[type[Exception], ErrorCode] = {
     resolver.Missing: ErrorCode.NOT_FOUND,
     resolver.NotSignedIn: ErrorCode.UNAUTHENTICATED,
     resolver.LimitExceeded: ErrorCode.LIMIT_EXCEEDED,
+    resolver.NotAllowed: ErrorCode.FORBIDDEN,
+    resolver.NotInstalled: ErrorCode.INTERNAL,
+    resolver.StorageFailed: ErrorCode.BACKEND_UNAVAILABLE,
 }
 MASKED = "Something went wrong inside this server; report the request id to its operator."
 
