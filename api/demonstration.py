@@ -37,6 +37,7 @@ from backends.demo.sheet.loader import load_sheet
 from backends.demo.study import build_world
 from backends.demo.world import World
 from backends.errors import Source
+from backends.folder import Folder
 from backends.lane import Lane
 from backends.omero.client import OmeroClient
 from backends.omero.connect import ice_transport
@@ -46,7 +47,9 @@ from backends.openbis.client import OpenbisClient
 from backends.openbis.transport import AsgiTransport, HttpTransport
 from link_store.database import LinkDatabase
 from link_store.records import NewSampleLink
+from link_store.snapshots import SnapshotStore
 from link_store.store import LinkStore
+from resolvers.cohorts.shelf import Shelf
 from resolvers.context import Services
 from resolvers.viewers import ViewerCache
 
@@ -129,6 +132,8 @@ def demonstration(
     )
     database = LinkDatabase("sqlite://")
     links = LinkStore(database, settings.openbis_instance, settings.omero_instance)
+    snapshots = SnapshotStore(database, settings.openbis_instance, settings.omero_instance)
+    shelf = Shelf(Folder(None))
 
     async def start() -> None:
         if served is not None:
@@ -141,6 +146,7 @@ def demonstration(
             await openbis.aclose()
             await omero.aclose()
         finally:
+            await shelf.aclose()
             await database.dispose()
             if served is not None:
                 await asyncio.to_thread(served.stop)
@@ -152,6 +158,8 @@ def demonstration(
             openbis,
             omero,
             links,
+            snapshots,
+            shelf,
             ViewerCache(),
             omero_web=settings.omero_web_url,
             omero_web_server=settings.omero_web_server,

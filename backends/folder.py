@@ -190,16 +190,18 @@ class Folder:
 
     def delete_now(self, path: str) -> None:
         """Delete a file or a folder with all that lies in it; one that is not there is no error."""
-        with self._usable("written to") as (files, root):
-            with contextlib.suppress(FileNotFoundError):
-                files.rm(posixpath.join(root, path), recursive=True)
+        with (
+            self._usable("written to") as (files, root),
+            contextlib.suppress(FileNotFoundError),
+        ):
+            files.rm(posixpath.join(root, path), recursive=True)
 
     # --- for the event loop -----------------------------------------------------------------------
 
     async def write(
         self, path: str | Callable[[str], str], produce: Callable[[HashingFile], None]
     ) -> StoredFile:
-        """Write a file in a thread, as `write_now`; when the caller is cancelled, so is the file."""
+        """Write a file in a thread, as `write_now`; a caller that is cancelled stops it."""
         cancelled = threading.Event()
         try:
             return await asyncio.to_thread(self.write_now, path, produce, cancelled)

@@ -134,7 +134,7 @@ BEFORE: Final = (
     Column("pixel_size_unit", _T, "The unit of `pixel_size_stored`.", None, _OMERO),
     Column("channel_names", _T, "The channels' names or fluorophores.", None, _OMERO, many=True),
     Column(
-        "channel_emission", _R, "The channels' emission wavelengths.", "NANOMETER", _OMERO, many=True
+        "channel_emission", _R, "The channels' emission wavelength.", "NANOMETER", _OMERO, many=True
     ),
     Column("magnification", _R, "The objective's nominal magnification.", None, _OMERO),
     Column("numerical_aperture", _R, "The objective's numerical aperture.", None, _OMERO),

@@ -141,6 +141,6 @@ def _counts(
     lines: Counter[str] = Counter()
     for member, part in assigned.items():
         lines[part] += rows[member]
-    for part in plan.parts:
-        name = part.name
-        yield PartCount(name, part.fraction, subjects[name], members[name], lines[name])
+    for wanted in plan.parts:
+        name = wanted.name
+        yield PartCount(name, wanted.fraction, subjects[name], members[name], lines[name])

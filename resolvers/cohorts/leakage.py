@@ -101,7 +101,7 @@ class Bonds:
         """
         counts: Counter[Bond] = Counter()
         concerned: set[str] = set()
-        leaks = []
+        leaks: list[Leak] = []
         for (bond, through), subjects in sorted(self._shared.items()):
             within = sorted(subject for subject in subjects if subject in parts)
             split = sorted({parts[subject] for subject in within})

@@ -1,5 +1,4 @@
-"""From a cohort's members to what is frozen of them: their details, and one row per image and one
-per omics dataset.
+"""From a cohort's members to what is frozen of them: details, and rows of images and data sets.
 
 A member's details say which specimens, images and data sets belong to it, and with which link; they
 go into the database, under the digest. The rows carry the values; they go into the snapshot folder,
@@ -10,8 +9,9 @@ with the first of them. Used by `snapshots.py` and `comparison.py`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -62,12 +62,16 @@ _KINDS: Final = {"subject": Kind.SAMPLE, "sample": Kind.SAMPLE, "omics": Kind.OM
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is frozen of one member; `lines` are its rows as canonical JSON."""
+    """What is frozen of one member; `lines` are its rows as canonical JSON.
+
+    `since` is not frozen: when each sample, data set (by permId) and image (by id) came in.
+    """
 
     perm_id: str
     details: dict[str, Any]
     rows: tuple[Row, ...]
     lines: bytes
+    since: Mapping[str | int, datetime | None]
 
 
 class Reader:
@@ -137,7 +141,7 @@ class Reader:
             "specimens": [_specimen(each) for each in specimens],
             "rows": {"count": len(rows), "sha256": hashlib.sha256(lines).hexdigest()},
         }
-        return Content(record.perm_id, details, rows, lines)
+        return Content(record.perm_id, details, rows, lines, _since(member))
 
     def _about(self, member: CohortMember, subject: SampleRecord | None) -> Row:
         """What all rows of a member have in common."""
@@ -161,6 +165,8 @@ class Reader:
         owners = sorted(line & self._members) or [member.perm_id]
         if owners[0] != member.perm_id:
             return  # stands with the first of those that it is pooled from
+        if not (specimen.images or specimen.omics_datasets):
+            return
         shared = about | {
             "subject_perm_ids": owners,
             "sample_perm_id": sample.perm_id,
@@ -225,11 +231,20 @@ def _specimen(specimen: Specimen) -> dict[str, Any]:
     images = sorted(specimen.images, key=lambda each: each.omero_id)
     return {
         "permId": specimen.sample.perm_id,
-        "imaging": specimen.imaging.value,
+        "imaging": None if specimen.imaging is None else specimen.imaging.value,
         "imageDataset": specimen.image_dataset,
         "images": [[image.omero_id, image.fileset_id] for image in images],
         "omics": sorted(each.perm_id for each in specimen.omics_datasets),
     }
+
+
+def _since(member: CohortMember) -> dict[str | int, datetime | None]:
+    since: dict[str | int, datetime | None] = {member.subject.perm_id: member.subject.registered_at}
+    for specimen in member.specimens:
+        since[specimen.sample.perm_id] = specimen.sample.registered_at
+        since |= {each.perm_id: each.registered_at for each in specimen.omics_datasets}
+        since |= {each.omero_id: each.imported_at for each in specimen.images}
+    return since
 
 
 def _bare(row: Row) -> Row:

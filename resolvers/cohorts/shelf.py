@@ -6,8 +6,8 @@
     ….sha256                             its checksum, as `sha256sum --check` reads it
 
 Exports are made from the frozen rows alone, without asking any backend; the rows are checked
-against their digest meanwhile, so that what was tampered with is never handed out. Who may have an export is decided by
-`visibility.py`; this is not asked about viewers.
+against their digest meanwhile, so that what was tampered with is never handed out. Who may have an
+export is decided by `visibility.py`; nothing here knows of viewers.
 """
 
 from __future__ import annotations
@@ -295,8 +295,9 @@ class Shelf:
                 return partial(json_lines.write_columns, table)
             case ExportFormat.CROISSANT:
                 of = await self.export(frozen, ExportFormat.PARQUET, division)
-                about = {"file": _name(of), "size": of.size, "sha256": of.sha256}
-                return partial(croissant.write, table, **about)
+                return partial(
+                    croissant.write, table, file=_name(of), size=of.size, sha256=of.sha256
+                )
             case ExportFormat.RO_CRATE:
                 files = [await self._crated(frozen, each, division) for each in CRATED]
                 return partial(crate.write, table, files=files)

@@ -1,9 +1,9 @@
 """Frozen cohorts: freeze, list, read, delete.
 
 A snapshot holds which members a cohort had, what belonged to each, and one row of values for each
-of their images and omics datasets, as their author saw them. The members stand in the link database,
-which lets nobody change them; the rows lie in the snapshot folder, and their SHA-256 stands under
-the snapshot's digest. Nothing is frozen while a source is missing.
+of their images and omics datasets, as their author saw them. The members stand in the link
+database, which lets nobody change them; the rows lie in the snapshot folder, and their SHA-256
+stands under the snapshot's digest. Nothing is frozen while a source is missing.
 
 A snapshot is its author's. Others may read it by its id as far as both systems show them what is in
 it now: `visibility.py` decides. `comparison.py` says what has changed since, `division.py` splits.
@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import IO, Any, Final, cast
+from typing import IO, Any, Final, NoReturn, cast
 
 import orjson
 
@@ -25,6 +25,7 @@ from backends.folder import HashingFile
 from link_store.errors import InvalidSnapshot, SnapshotNotFound
 from link_store.snapshot_records import CohortUnit, NewMember, SnapshotPage, SnapshotRecord
 from resolvers import identity
+from resolvers.cohorts.answer import Gap
 from resolvers.cohorts.columns import Column, table
 from resolvers.cohorts.evaluation import evaluate
 from resolvers.cohorts.exports.table import Facts
@@ -120,7 +121,7 @@ async def freeze(
     revision = await context.ask_links("revision", context.services.links.revision())
     answer = await evaluate(context, question.unit, question.where)
     if not answer.completeness.complete:
-        _refuse_incomplete(answer.completeness.gaps)
+        refuse_incomplete(answer.completeness.gaps, "frozen")
     if not answer.member_ids:
         raise BadInput("No member matches, so there is nothing to freeze; look at the funnel.")
     reader = Reader(context, answer.member_ids)
@@ -255,7 +256,14 @@ def _own_version() -> str:
         return "unknown"
 
 
-def _refuse_incomplete(gaps: Any) -> None:
+def refuse_incomplete(gaps: Iterable[Gap], purpose: str) -> NoReturn:
+    """Say that a cohort cannot be frozen or compared while something about it is unknown.
+
+    Raises:
+        Unavailable: a source did not answer.
+        NotSignedIn: the viewer has no session on a source.
+    """
+    gaps = tuple(gaps)
     reasons = {gap.source: gap.error for gap in gaps}
     source, error = next(iter(reasons.items()), (Source.OPENBIS, None))
     if isinstance(error, NotSignedIn):
@@ -263,7 +271,7 @@ def _refuse_incomplete(gaps: Any) -> None:
     clauses = "; ".join(dict.fromkeys(gap.clause for gap in gaps)) or "a part of it"
     raise Unavailable(
         source,
-        f"The cohort is incomplete, so it is not frozen: {clauses} could not be decided. "
+        f"The cohort is incomplete, so it is not {purpose}: {clauses} could not be decided. "
         "Try again when all systems answer.",
     )
 

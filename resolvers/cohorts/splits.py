@@ -2,9 +2,9 @@
 
 Where a subject goes follows from its id and the plan's salt alone, so the same subjects are divided
 alike everywhere and always, and a subject that is added moves no other. With strata, each value of
-a property is divided on its own and to within one subject of the wanted fractions; a subject that is
-added then moves one other per boundary at most. Subjects that belong together (`leakage.py`) move as
-one. Pure functions over ids; `snapshots.py` and the exports call them.
+a property is divided on its own and to within one subject of the wanted fractions; a subject that
+is added then moves one other per boundary at most. Subjects that belong together (`leakage.py`)
+move as one. Pure functions over ids; `division.py` calls them.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def checked(plan: SplitPlan) -> SplitPlan:
         raise BadInput("Each part needs a name of its own.")
     if any(not 0 < part.fraction <= 1 for part in plan.parts):
         raise BadInput("A part's fraction is greater than 0 and at most 1.")
-    whole = sum(_exact(part.fraction) for part in plan.parts)
+    whole = sum((_exact(part.fraction) for part in plan.parts), Fraction())
     if abs(whole - 1) > Fraction(1, 10**6):
         raise BadInput(f"The fractions must sum to 1; they sum to {float(whole):g}.")
     if len(plan.salt) > LONGEST_SALT:

@@ -1,4 +1,4 @@
-"""What a viewer may see of a snapshot now: of his own all that was frozen, of others' what both show.
+"""What a viewer may see of a snapshot now: what both systems show, and of his own the rest by name.
 
 A snapshot was frozen with its author's rights at that time; rights change. So its rows are handed
 out only to who sees every single thing in them today, its author too. Members are shown one by one,

@@ -59,11 +59,11 @@ class _Forward:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
-    def write(self, data: Any) -> int:
+    def write(self, data: Any, /) -> int:
         return self._sink.write(data)
 
     def flush(self) -> None:
-        pass
+        """Nothing is held back here."""
 
 
 def _metadata(table: Table, files: Sequence[CrateFile]) -> dict[str, Any]:

@@ -75,7 +75,9 @@ def arrow_schema(table: Table) -> pa.Schema:
         "omnibis.snapshot_digest": facts.digest,
         "omnibis.question": facts.question,
         "omnibis.link_revision": str(facts.link_revision),
-        "omnibis.versions": orjson.dumps(dict(facts.versions), option=orjson.OPT_SORT_KEYS).decode(),
+        "omnibis.versions": orjson.dumps(
+            dict(facts.versions), option=orjson.OPT_SORT_KEYS
+        ).decode(),
     }
     if table.split is not None:
         about["omnibis.split"] = table.split
@@ -90,9 +92,7 @@ def _record_batch(
     arrays = []
     for (name, read), type_ in zip(readers, schema.types, strict=True):
         values = (row.get(name) for row in rows)
-        arrays.append(
-            pa.array([None if value is None else read(value) for value in values], type_)
-        )
+        arrays.append(pa.array([None if value is None else read(value) for value in values], type_))
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
