@@ -65,6 +65,9 @@ class _Forward:
     def flush(self) -> None:
         """Nothing is held back here."""
 
+    def close(self) -> None:
+        """What is below is closed by whoever opened it."""
+
 
 def _metadata(table: Table, files: Sequence[CrateFile]) -> dict[str, Any]:
     facts = table.facts
