@@ -35,6 +35,7 @@ from api.types.omics_dataset import OmicsDataset
 from api.types.project import Project
 from api.types.sample import Sample
 from api.types.scalars import BigInt
+from api.types.snapshot_questions import SnapshotQuestions
 from api.types.sort import (
     ContainerOrder,
     ContainerOrderBy,
@@ -74,7 +75,7 @@ ProjectIdentifier = Annotated[
 
 
 @strawberry.type(description="Questions over openBIS, OMERO and the links between them.")
-class Query(CohortQuestions):
+class Query(CohortQuestions, SnapshotQuestions):
     """The root of all queries."""
 
     @strawberry.field(description="Any object by its global id.")

@@ -20,7 +20,14 @@ from typing import IO, Any, Final, NoReturn, cast
 
 import orjson
 
-from backends.errors import BackendError, ChangedMeanwhile, Source, Unavailable
+from backends.errors import (
+    AuthenticationFailed,
+    BackendError,
+    ChangedMeanwhile,
+    SessionExpired,
+    Source,
+    Unavailable,
+)
 from backends.folder import HashingFile
 from link_store.errors import InvalidSnapshot, SnapshotNotFound
 from link_store.snapshot_records import CohortUnit, NewMember, SnapshotPage, SnapshotRecord
@@ -104,10 +111,31 @@ async def author_of(context: RequestContext) -> str:
     return (await identity.openbis(context)).user_id
 
 
+@dataclass(frozen=True, slots=True)
+class Freezing:
+    """What a freezing came to; in a dry run there is no snapshot."""
+
+    members: int
+    rows: int
+    snapshot: SnapshotRecord | None
+
+
 async def freeze(
-    context: RequestContext, question: Question, name: str, description: str = ""
-) -> SnapshotRecord:
+    context: RequestContext,
+    question: Question,
+    name: str,
+    description: str = "",
+    *,
+    dry_run: bool = False,
+) -> Freezing:
     """Answer a question and freeze the answer: all of it, or nothing.
+
+    Args:
+        context: the request.
+        question: what is asked.
+        name: what people call it.
+        description: whatever else is to be known.
+        dry_run: whether only to read what would be frozen.
 
     Raises:
         BadInput: name or description cannot be, or nothing matches.
@@ -137,6 +165,8 @@ async def freeze(
                     linked[specimen["permId"]] = specimen["imageDataset"]
             await asyncio.to_thread(spool.write, b"".join(content.lines for content in page))
         await _check_links(context, revision, linked)
+        if dry_run:
+            return Freezing(len(members), rows, None)
         shelf = context.services.shelf
         sha256 = await shelf.keep_rows(lambda sink: _copy(spool, sink))
         manifest = Manifest(rows, sha256, table(reader.columns()))
@@ -160,7 +190,7 @@ async def freeze(
         # Who deleted a snapshot with the same rows just now may have taken them along.
         if not await shelf.has_rows(sha256):
             await shelf.keep_rows(lambda sink: _copy(spool, sink))
-    return record
+    return Freezing(len(members), rows, record)
 
 
 async def find(context: RequestContext, number: int) -> SnapshotRecord:
@@ -260,17 +290,15 @@ def refuse_incomplete(gaps: Iterable[Gap], purpose: str) -> NoReturn:
     """Say that a cohort cannot be frozen or compared while something about it is unknown.
 
     Raises:
-        Unavailable: a source did not answer.
-        NotSignedIn: the viewer has no session on a source.
+        BackendError: a source did not answer, or the viewer has no session there.
     """
     gaps = tuple(gaps)
-    reasons = {gap.source: gap.error for gap in gaps}
-    source, error = next(iter(reasons.items()), (Source.OPENBIS, None))
-    if isinstance(error, NotSignedIn):
-        raise error
+    first = next((gap.failure for gap in gaps), None)
+    if isinstance(first, AuthenticationFailed | SessionExpired):
+        raise first
     clauses = "; ".join(dict.fromkeys(gap.clause for gap in gaps)) or "a part of it"
     raise Unavailable(
-        source,
+        Source.OPENBIS if first is None else first.source,
         f"The cohort is incomplete, so it is not {purpose}: {clauses} could not be decided. "
         "Try again when all systems answer.",
     )

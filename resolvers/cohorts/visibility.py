@@ -86,6 +86,16 @@ async def require_whole(context: RequestContext, record: SnapshotRecord) -> None
         )
 
 
+async def require_known(context: RequestContext, record: SnapshotRecord) -> None:
+    """Go on only if a snapshot is the viewer's own, or all of it is shown.
+
+    Raises:
+        NotAllowed: neither.
+    """
+    if not await is_author(context, record):
+        await require_whole(context, record)
+
+
 async def seen_members(context: RequestContext, perm_ids: Sequence[str]) -> set[str]:
     """Those of some samples that openBIS shows the viewer."""
     return await seen(context, Kind.SAMPLE, perm_ids)

@@ -34,12 +34,26 @@ FEDERATION = {"_Any", "_Entity", "_Service", "_FieldSet", "link__Import", "link_
 OWN_TYPES = {
     "Backend",
     "Cohort",
+    "CohortChange",
+    "CohortChangeCount",
+    "CohortColumn",
+    "CohortComparison",
     "CohortCompleteness",
+    "CohortExport",
     "CohortFunnelStep",
     "CohortGap",
+    "CohortLeak",
+    "CohortLeakCount",
+    "CohortLeakage",
     "CohortMember",
+    "CohortPart",
     "CohortSpecimen",
+    "CohortSplit",
+    "CohortTerm",
+    "CohortVerification",
+    "DeleteCohortSnapshotPayload",
     "FindingCount",
+    "FreezeCohortPayload",
     "LinkAudit",
     "LinkFinding",
     "LoginPayload",
@@ -48,12 +62,23 @@ OWN_TYPES = {
     "PageInfo",
     "Query",
     "Subscription",
+    "SystemVersion",
     "TypeCatalog",
     "UserError",
     "Viewer",
 }
-OWN_FIELDS = {"Project.statistics", "Quantity.in"}
+OWN_FIELDS = {
+    "CohortSnapshot.changes",
+    "CohortSnapshot.exports",
+    "CohortSnapshot.mine",
+    "CohortSnapshot.split",
+    "CohortSnapshot.verification",
+    "CohortSnapshot.whole",
+    "Project.statistics",
+    "Quantity.in",
+}
 ENTITIES = {
+    "CohortSnapshot",
     "Experiment",
     "Image",
     "ImageDataset",
@@ -202,7 +227,7 @@ def test_connections_are_as_relay_asks(graphql: GraphQLSchema) -> None:
                     "before": "String",
                 }
                 assert not is_non_null_type(field.type), f"{type_.name}.{name}"
-    assert seen == 9
+    assert seen == 11
 
 
 def test_nothing_is_untyped(graphql: GraphQLSchema) -> None:
@@ -271,6 +296,9 @@ def test_inputs_demand_only_what_makes_them_what_they_are(graphql: GraphQLSchema
         "KeyValueCondition.key",
         "QuantityInput.value",
         "QuantityInput.unit",
+        "CohortPartInput.fraction",
+        "CohortPartInput.name",
+        "CohortSplitInput.parts",
         "CredentialsInput.username",
         "CredentialsInput.password",
     }
