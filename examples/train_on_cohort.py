@@ -5,7 +5,7 @@
 
 `CohortDataset` has `__len__` and `__getitem__`, so `torch.utils.data.DataLoader` takes it as it is;
 without torch it is a sequence. One split is one data set, and since splits are by subject, no
-subject is in two. Pictures come from `/images/{id}/thumbnail` of an omnibis server, with your token,
+subject is in two. Pictures come from `/images/{id}/thumbnail` of a server, with your token,
 and are kept in a folder. Needs pyarrow; httpx and Pillow for pictures; torch only for `--batches`.
 """
 
@@ -104,7 +104,7 @@ def thumbnails(server: str, token: str, folder: Path, size: int = 96) -> Fetch:
 
 
 def collate(examples: list[dict[str, Any]]) -> dict[str, Any]:
-    """Make one batch of examples, for torch's DataLoader: rows stay rows, numbers become tensors."""
+    """Make one batch of examples, for torch's DataLoader: rows stay rows, numbers are tensors."""
     import torch
 
     batch: dict[str, Any] = {"rows": [example["row"] for example in examples]}
