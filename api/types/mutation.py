@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import strawberry
 
+from api.types.link_commands import LinkCommands
 from api.types.session_commands import SessionCommands
 
 
 @strawberry.type(description="What changes something.")
-class Mutation(SessionCommands):
+class Mutation(LinkCommands, SessionCommands):
     """The root of all mutations."""
