@@ -20,7 +20,16 @@ from link_store import dialects, migrate
 from link_store.database import LinkDatabase
 from link_store.models import LinkTable
 
-TABLES = {"project_link", "sample_link", "link_event", "cohort_snapshot"}
+TABLES = {
+    "project_link",
+    "sample_link",
+    "link_event",
+    "cohort_snapshot",
+    "cohort_snapshot_member",
+    "code_block",
+    "operation",
+    "operation_claim",
+}
 
 
 @pytest.fixture
@@ -124,7 +133,9 @@ def test_up_down_and_up_again_leave_the_same_schema(url: URL) -> None:
     first = schema(url)
     migrate.run(url, 5.0, target="base", down=True)
     left = {str(part) for row in schema(url) for part in row}
-    assert not any(re.search(r"project_link|sample_link|link_event|omnibis", one) for one in left)
+    assert not any(
+        re.search(r"project_link|sample_link|link_event|code_block|omnibis", one) for one in left
+    )
     migrate.run(url, 5.0)
     assert schema(url) == first
     assert len(first) > 20
