@@ -17,7 +17,7 @@ from api.commands.access import Access, with_access
 from api.commands.output import AsJson, Exit, remark, stop, tell_json, tell_table
 
 if TYPE_CHECKING:
-    from link_store.records import LinkKind, LinkRecord
+    from link_store.records import LinkRecord
     from resolvers.context import RequestContext
     from resolvers.links import LinkAudit, Outcome, Remark
 

@@ -122,6 +122,19 @@ COUNT_MATCHING_IMAGES_OF_DATASETS = Projection(
     "DatasetImageLink l join l.child i",
     group="l.parent.id",
 )
+# The same without naming datasets: of all that have matching images, a page at a time.
+DATASETS_WITH_IMAGES = Projection(
+    "datasetsWithImages",
+    ("l.parent.id", "count(distinct i.id)"),
+    "DatasetImageLink l join l.child i",
+    group="l.parent.id",
+    order=("l.parent.id",),
+)
+COUNT_DATASETS_WITH_IMAGES = Projection(
+    "countDatasetsWithImages",
+    ("count(distinct l.parent.id)",),
+    "DatasetImageLink l join l.child i",
+)
 
 
 # P09 in short: which pixels a thumbnail is drawn from, and their proportions.

@@ -13,12 +13,17 @@ import strawberry
 from graphql import GraphQLError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from strawberry.schema.config import StrawberryConfig
 
+from api.auth import Visitor
+from api.drain import Drain
+from api.event_stream import Streams
 from api.guard import Limits
-from api.http import GraphQLEndpoint, Wire
-from api.observe import Drain, Observation
+from api.http import GraphQLEndpoint
+from api.observe import Observation
+from api.operations import Operations, Wire
+from api.websocket import WebSocketEndpoint
 from backends.errors import Source, Unavailable
 from resolvers.context import Degradation, Viewer
 
@@ -46,6 +51,16 @@ class Thing:
         return Thing(name=self.name + "'")
 
     @strawberry.field
+    async def late(self) -> str:
+        await asyncio.sleep(0)
+        return "late"
+
+    @strawberry.field
+    async def never(self) -> str | None:
+        await asyncio.Event().wait()
+        return None
+
+    @strawberry.field
     def strict(self) -> str:
         raise ValueError("secret-text-of-a-library")
 
@@ -65,6 +80,10 @@ class Query:
     @strawberry.field
     def thing(self) -> Thing | None:
         return Thing(name="t")
+
+    @strawberry.field
+    def things(self) -> list[Thing]:
+        return [Thing(name="a"), Thing(name="b")]
 
     @strawberry.field
     def sides(self, shape: Shape) -> int:
@@ -93,10 +112,32 @@ class Mutation:
         return True
 
 
+CLOSED: list[str] = []  # the subscriptions whose source was closed
+
+
 @strawberry.type
 class Subscription:
     @strawberry.subscription
-    async def ticks(self) -> AsyncIterator[int]:
+    async def ticks(self, count: int = 1) -> AsyncIterator[int]:
+        for number in range(count):
+            yield number
+
+    @strawberry.subscription
+    async def forever(self, name: str = "forever") -> AsyncIterator[int]:
+        try:
+            yield 1
+            await asyncio.Event().wait()
+        finally:
+            CLOSED.append(name)
+
+    @strawberry.subscription
+    async def failing(self) -> AsyncIterator[int]:
+        yield 1
+        raise ValueError("secret-text-of-a-library")
+
+    @strawberry.subscription
+    async def stillborn(self) -> AsyncIterator[int]:
+        raise Unavailable(Source.OMERO, "OMERO is not reachable; try again soon.")
         yield 1
 
 
@@ -123,10 +164,15 @@ Change = Callable[..., Wire]
 
 @pytest.fixture
 def make_wire() -> Change:
-    schema = strawberry.Schema(Query, Mutation, Subscription)
+    schema = strawberry.Schema(
+        Query,
+        Mutation,
+        Subscription,
+        config=StrawberryConfig(enable_experimental_incremental_execution=True),
+    )
 
-    async def make_context(request: Request) -> TinyContext:
-        if request.headers.get("authorization") == "Bearer bad":
+    async def make_context(visitor: Visitor) -> TinyContext:
+        if visitor.headers.get("authorization") == "Bearer bad":
             raise GraphQLError("Log in again.", extensions={"code": "UNAUTHENTICATED"})
         return TinyContext()
 
@@ -149,9 +195,15 @@ def make_app() -> Callable[..., Starlette]:
     """The endpoint with the layer that observes it, as `api/app.py` puts them together."""
 
     def make(wire: Wire, drain: Drain | None = None) -> Starlette:
+        drain = drain or Drain()
+        operations = Operations(wire)
+        streams = Streams(drain, wire.limits.subscription_seconds, heartbeat=0.2)
         return Starlette(
-            routes=[Route("/graphql", GraphQLEndpoint(wire))],
-            middleware=[Middleware(Observation, drain=drain or Drain())],
+            routes=[
+                Route("/graphql", GraphQLEndpoint(operations, streams)),
+                WebSocketRoute("/graphql", WebSocketEndpoint(operations, drain, init_seconds=0.3)),
+            ],
+            middleware=[Middleware(Observation, drain=drain)],
         )
 
     return make
