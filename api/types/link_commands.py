@@ -61,6 +61,10 @@ ImageProjectId = Annotated[
 ImageDatasetId = Annotated[
     strawberry.ID, strawberry.argument(description="The OMERO dataset: its id here, or in OMERO.")
 ]
+NewEnd = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(description="The end that the link shall have; the old one stays if not."),
+]
 LinkId = Annotated[strawberry.ID, strawberry.argument(description="The link's id.")]
 ExpectedRevision = Annotated[
     int,
@@ -159,10 +163,10 @@ class LinkCommands:
         info: Info,
         link: LinkId,
         expected_revision: ExpectedRevision,
-        project: ProjectId | None = None,
-        image_project: ImageProjectId | None = None,
-        sample: SampleId | None = None,
-        image_dataset: ImageDatasetId | None = None,
+        project: NewEnd = None,
+        image_project: NewEnd = None,
+        sample: NewEnd = None,
+        image_dataset: NewEnd = None,
         dry_run: DryRun = False,
     ) -> LinkPayload:
         """Move a link."""
