@@ -17,7 +17,7 @@ from backends.errors import BackendError, SessionExpired, Source, TimedOut, Unav
 from backends.lane import Call
 from backends.omero.client import OmeroClient
 from backends.openbis.client import OpenbisClient
-from link_store.errors import InvalidSnapshot, LinkStoreError, SnapshotNotFound
+from link_store.errors import MigrationRequired, StoreUnavailable
 from link_store.snapshots import SnapshotStore
 from link_store.store import LinkStore
 from resolvers.cohorts.shelf import Shelf
@@ -127,26 +127,13 @@ class RequestContext:
         """Run one call of the link store: counted, and its failure one more source that is down.
 
         Raises:
-            Unavailable: the link store did not do it.
+            Unavailable: the link store cannot be reached, or is not of this version.
+            LinkStoreError: it refused, see `link_store/errors.py`.
         """
         started = time.monotonic()
         try:
             return await work
-        except LinkStoreError as error:
-            failure = Unavailable(Source.LINK_STORE, error.message)
-            self.note(failure)
-            raise failure from error
-        finally:
-            self.call.meter.count(Source.LINK_STORE, operation, time.monotonic() - started)
-
-    async def ask_snapshots(self, operation: str, work: Awaitable[T]) -> T:
-        """Run one call of the snapshot store, as `ask_links`; its own refusals pass as they are."""
-        started = time.monotonic()
-        try:
-            return await work
-        except (InvalidSnapshot, SnapshotNotFound):
-            raise
-        except LinkStoreError as error:
+        except (StoreUnavailable, MigrationRequired) as error:
             failure = Unavailable(Source.LINK_STORE, error.message)
             self.note(failure)
             raise failure from error

@@ -8,9 +8,10 @@ from __future__ import annotations
 import strawberry
 
 from api.types.cohort_commands import CohortCommands
+from api.types.link_commands import LinkCommands
 from api.types.session_commands import SessionCommands
 
 
 @strawberry.type(description="What changes something.")
-class Mutation(SessionCommands, CohortCommands):
+class Mutation(LinkCommands, CohortCommands, SessionCommands):
     """The root of all mutations."""

@@ -62,7 +62,7 @@ async def verify(context: RequestContext, record: SnapshotRecord) -> Verificatio
         StorageFailed: the snapshot folder cannot be read.
     """
     members, rows = await asyncio.gather(
-        context.ask_snapshots("intact", context.services.snapshots.intact(record.id)),
+        context.ask_links("intact", context.services.snapshots.intact(record.id)),
         context.services.shelf.rows_are_intact(snapshots.manifest_of(record).rows_sha256),
     )
     return Verification(members, rows)

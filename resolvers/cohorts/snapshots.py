@@ -171,7 +171,7 @@ async def freeze(
         sha256 = await shelf.keep_rows(lambda sink: _copy(spool, sink))
         manifest = Manifest(rows, sha256, table(reader.columns()))
         try:
-            record = await context.ask_snapshots(
+            record = await context.ask_links(
                 "freeze",
                 context.services.snapshots.freeze(
                     name,
@@ -200,7 +200,7 @@ async def find(context: RequestContext, number: int) -> SnapshotRecord:
         Missing: there is none, or it was deleted.
     """
     try:
-        record = await context.ask_snapshots(
+        record = await context.ask_links(
             "snapshot", context.services.snapshots.snapshot(number)
         )
     except SnapshotNotFound:
@@ -220,7 +220,7 @@ async def list_own(
     count: bool = False,
 ) -> SnapshotPage:
     """Return one page of the viewer's own snapshots, newest first."""
-    return await context.ask_snapshots(
+    return await context.ask_links(
         "searchSnapshots",
         context.services.snapshots.search(
             limit=limit,
@@ -243,7 +243,7 @@ async def delete(context: RequestContext, record: SnapshotRecord) -> SnapshotRec
     if author != record.author and not await is_administrator(context):
         raise NotAllowed("Only its author, or an administrator, may delete a snapshot.")
     store = context.services.snapshots
-    gone = await context.ask_snapshots("delete", store.delete(record.id, author=author))
+    gone = await context.ask_links("delete", store.delete(record.id, author=author))
     sha256 = manifest_of(record).rows_sha256
     shared = await _is_kept_elsewhere(context, sha256)
     await context.services.shelf.discard(frozen_of(record).facts, None if shared else sha256)
@@ -324,7 +324,7 @@ async def _is_kept_elsewhere(context: RequestContext, rows_sha256: str) -> bool:
     """Whether another snapshot, of whomever, has the very same rows."""
     key: int | None = None
     while True:
-        page = await context.ask_snapshots(
+        page = await context.ask_links(
             "searchSnapshots", context.services.snapshots.search(limit=500, key=key)
         )
         if any(manifest_of(each).rows_sha256 == rows_sha256 for each in page.items):
