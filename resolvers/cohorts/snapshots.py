@@ -200,9 +200,7 @@ async def find(context: RequestContext, number: int) -> SnapshotRecord:
         Missing: there is none, or it was deleted.
     """
     try:
-        record = await context.ask_links(
-            "snapshot", context.services.snapshots.snapshot(number)
-        )
+        record = await context.ask_links("snapshot", context.services.snapshots.snapshot(number))
     except SnapshotNotFound:
         raise Missing(NO_SUCH) from None
     if record.deleted_at is not None:
