@@ -25,6 +25,7 @@ from sqlalchemy import (
     Engine,
     String,
     Subquery,
+    Table,
     any_,
     bindparam,
     cast,
@@ -36,6 +37,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
 from link_store.errors import StoreUnavailable
@@ -185,6 +187,18 @@ def rows_value(rows: Iterable[Sequence[Any]], dialect: str) -> str:
 def _sqlite_time(moment: datetime) -> str:
     """Write a time as SQLAlchemy does in SQLite."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+async def count_on(connection: AsyncConnection, table: Table) -> None:
+    """Let the table's own numbers go on behind the greatest that was given by hand.
+
+    SQLite does by itself.
+    """
+    if connection.dialect.name == "postgresql":
+        sequence = func.pg_get_serial_sequence(table.name, "id")
+        greatest = select(func.max(table.c.id)).scalar_subquery()
+        following = func.greatest(func.nextval(sequence), greatest)
+        await connection.execute(select(func.setval(sequence, following)))
 
 
 def violated(error: DBAPIError) -> str | None:

@@ -1,4 +1,4 @@
-"""`LinkStore`, the only door to the links: the look-ups of `reading.py`, and the writes.
+"""`LinkStore`, the only door to the links: look-ups (`reading.py`), transfer, and the writes.
 
 Every write is one transaction together with its entry in the history; the database's own rules
 decide whether it may be, not the checks made here beforehand, which only word the refusal better.
@@ -23,8 +23,8 @@ from link_store.records import (
     ProjectLinkRecord,
     SampleLinkRecord,
 )
+from link_store.transfer import LinkTransfer
 from link_store.writing import (
-    LinkWriter,
     checked_id,
     checked_perm_id,
     retire_samples,
@@ -32,7 +32,7 @@ from link_store.writing import (
 )
 
 
-class LinkStore(LinkWriter):
+class LinkStore(LinkTransfer):
     """The links between one openBIS and one OMERO instance."""
 
     async def link_project(
