@@ -178,10 +178,11 @@ class OperationStore:
             return False
         return True
 
-    async def beat(self, runner: str, lease: timedelta) -> None:
-        """Give a sign of life for all operations of a runner."""
+    async def beat(self, runner: str, ids: Collection[str], lease: timedelta) -> None:
+        """Give a sign of life for operations that a runner works on."""
         until = datetime.now(UTC) + lease
-        await self._execute(and_(self._ours, _OPEN, _ROW.runner == runner), lease_until=until)
+        mine = and_(_ROW.id.in_(list(ids)), _OPEN, _ROW.runner == runner)
+        await self._execute(mine, lease_until=until)
 
     async def release(self, runner: str) -> None:
         """Leave all operations of a runner to others, at once."""

@@ -55,10 +55,14 @@ _CODES: dict[type[Exception], ErrorCode] = {
     links.LostOperation: ErrorCode.INTERNAL,
     links.StoreUnavailable: ErrorCode.BACKEND_UNAVAILABLE,
     links.MigrationRequired: ErrorCode.INTERNAL,
+    links.ClaimTaken: ErrorCode.LINK_CONFLICT,
+    links.LostOperation: ErrorCode.STALE_REVISION,
     resolver.BadInput: ErrorCode.BAD_USER_INPUT,
     resolver.Missing: ErrorCode.NOT_FOUND,
     resolver.NotSignedIn: ErrorCode.UNAUTHENTICATED,
     resolver.LimitExceeded: ErrorCode.LIMIT_EXCEEDED,
+    resolver.TooLate: ErrorCode.BAD_USER_INPUT,
+    resolver.Busy: ErrorCode.INTERNAL,
 }
 MASKED = "Something went wrong inside this server; report the request id to its operator."
 

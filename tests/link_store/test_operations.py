@@ -128,7 +128,7 @@ async def test_an_operation_is_cancelled_or_committed_and_never_both(
 async def test_what_nobody_works_on_is_seized_by_one(operations: OperationStore) -> None:
     await accepted(operations)
     assert await operations.abandoned(datetime.now(UTC)) == ()
-    await operations.beat("here", PAST)
+    await operations.beat("here", ["op-1"], PAST)
     (lapsed,) = await operations.abandoned(datetime.now(UTC))
     seized = await asyncio.gather(*(operations.seize(lapsed, f"r{n}", LEASE) for n in range(6)))
     assert sum(seized) == 1
