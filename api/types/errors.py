@@ -118,6 +118,12 @@ def code_of(error: Exception) -> str:
     return next(known, ErrorCode.INTERNAL).value
 
 
+def code_of_kind(name: str) -> str:
+    """Return the code of an error of which only the name of its class was kept."""
+    known = {class_.__name__: code for class_, code in _CODES.items()}
+    return known.get(name, ErrorCode.INTERNAL).value
+
+
 def _extensions(error: GraphQLError) -> dict[str, Any]:
     original = error.original_error
     if isinstance(original, GraphQLError):

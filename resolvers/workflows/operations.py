@@ -12,19 +12,15 @@ import asyncio
 import logging
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from backends.errors import Source
+from backends.filters import Key, Page, PageRequest
 from link_store.errors import LinkStoreError, LostOperation
-from link_store.operation_records import (
-    NewOperation,
-    OperationPage,
-    OperationRecord,
-    OperationState,
-)
+from link_store.operation_records import NewOperation, OperationRecord, OperationState
 from link_store.operations import OperationStore
 from resolvers import identity
 from resolvers.context import RequestContext, Services
@@ -37,6 +33,7 @@ from resolvers.workflows.pace import Pace
 
 LONGEST_KEY: Final = 200
 LEASE: Final = timedelta(seconds=15)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 HANDING_OUT: Final = timedelta(seconds=5)
 
 _log = logging.getLogger("omnibis.workflows")
@@ -168,19 +165,30 @@ class Operations:
         return record
 
     async def of_viewer(
-        self,
-        context: RequestContext,
-        *,
-        limit: int,
-        states: Collection[OperationState] = (),
-        after: tuple[datetime, str] | None = None,
-        count: bool = False,
-    ) -> OperationPage:
+        self, context: RequestContext, page: PageRequest, states: Collection[OperationState] = ()
+    ) -> Page[OperationRecord]:
         """A page of the viewer's own operations, newest first."""
-        owner = await self.owner(context)
-        return await self._store.of_owner(
-            owner, limit=limit, states=states, after=after, count=count
+        key = None
+        if page.key is not None:
+            try:
+                key = (EPOCH + timedelta(microseconds=int(page.key[0] or 0)), str(page.key[1]))
+            except OverflowError:
+                raise BadInput(
+                    "This is not a cursor of this server; use one from `pageInfo` or `edges`."
+                ) from None
+        found = await self._store.of_owner(
+            await self.owner(context),
+            limit=page.limit,
+            states=states,
+            key=key,
+            backward=page.backward,
+            count=page.count,
         )
+        keys: tuple[Key, ...] = tuple(
+            ((record.created_at - EPOCH) // timedelta(microseconds=1), record.id)
+            for record in found.items
+        )
+        return Page(found.items, keys, has_more=found.has_more, total=found.total)
 
     async def cancel(self, context: RequestContext, operation_id: str) -> OperationRecord:
         """End an operation; what it has done is taken back.
@@ -217,7 +225,7 @@ class Operations:
 
     async def watch(
         self, context: RequestContext, operation_id: str
-    ) -> AsyncIterator[OperationRecord]:
+    ) -> AsyncGenerator[OperationRecord, None]:
         """The operation as it is, and again after each change, until it has ended.
 
         Raises:

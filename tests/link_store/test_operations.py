@@ -172,12 +172,16 @@ async def test_an_owner_pages_through_their_own(
         5,
     )
     last = first.items[-1]
-    rest = await operations.of_owner("steward", limit=9, after=(last.created_at, last.id))
+    rest = await operations.of_owner("steward", limit=9, key=(last.created_at, last.id))
     assert ([each.id for each in rest.items], rest.has_more, rest.total) == (
         ["op-2", "op-1", "op-0"],
         False,
         None,
     )
+    back = await operations.of_owner(
+        "steward", limit=1, key=(last.created_at, last.id), backward=True
+    )
+    assert ([each.id for each in back.items], back.has_more) == (["op-4"], False)
     await operations.finish("op-1", "here", OperationState.CANCELLED, {})
     ended = await operations.of_owner("steward", limit=9, states=[OperationState.CANCELLED])
     assert [each.id for each in ended.items] == ["op-1"]
