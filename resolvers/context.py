@@ -17,7 +17,7 @@ from backends.errors import BackendError, SessionExpired, Source, TimedOut, Unav
 from backends.lane import Call
 from backends.omero.client import OmeroClient
 from backends.openbis.client import OpenbisClient
-from link_store.errors import LinkStoreError
+from link_store.errors import MigrationRequired, StoreUnavailable
 from link_store.store import LinkStore
 from resolvers.errors import BadInput, NotSignedIn
 from resolvers.link_news import LinkNews
@@ -137,12 +137,13 @@ class RequestContext:
         """Run one call of the link store: counted, and its failure one more source that is down.
 
         Raises:
-            Unavailable: the link store did not do it.
+            Unavailable: the link store cannot be reached, or is not of this version.
+            LinkStoreError: it refused, see `link_store/errors.py`.
         """
         started = time.monotonic()
         try:
             return await work
-        except LinkStoreError as error:
+        except (StoreUnavailable, MigrationRequired) as error:
             failure = Unavailable(Source.LINK_STORE, error.message)
             self.note(failure)
             raise failure from error
