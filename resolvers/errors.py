@@ -9,7 +9,9 @@
     ├── LimitExceeded    more than a limit allows (LIMIT_EXCEEDED)
     ├── NotAllowed       it is there, but not for the viewer to have or to change (FORBIDDEN)
     ├── NotInstalled     a part that this installation lacks (INTERNAL, but told)
-    └── StorageFailed    the snapshot folder did not do it (BACKEND_UNAVAILABLE)
+    ├── StorageFailed    the snapshot folder did not do it (BACKEND_UNAVAILABLE)
+    ├── TooLate          what is asked for can no longer be done (BAD_USER_INPUT)
+    └── Busy             only one application per process can do that (INTERNAL)
 """
 
 from __future__ import annotations
@@ -59,3 +61,11 @@ class StorageFailed(ResolverError):  # noqa: N818
     """The snapshot folder did not do what was asked."""
 
     retryable = True
+
+
+class TooLate(ResolverError):  # noqa: N818
+    """What is asked for can no longer be done."""
+
+
+class Busy(ResolverError):  # noqa: N818
+    """Only one application per process can do that."""

@@ -31,6 +31,7 @@ _KEYS: dict[tuple[str, type], tuple[type, ...]] = {
     ("imported", int): (int, type(None)),
     ("link", int): (str,),
     ("position", str): (int,),
+    ("operation", str): (int,),
 }
 
 DEFAULT_PAGE = 50

@@ -81,6 +81,10 @@ async def _snapshot(context: RequestContext, native: str, _tree: Tree) -> Any:
     return await visibility.readable(context, _number(native))
 
 
+async def _operation(context: RequestContext, native: str, _tree: Tree) -> Any:
+    return await context.operations().get(context, native)
+
+
 def _number(native: str) -> int:
     if not (native.isascii() and native.isdigit() and len(native) < 20):  # noqa: PLR2004 - 64 bits
         raise BadInput("This is not an id of this server; use the `id` field of an object.")
@@ -98,4 +102,5 @@ _READERS: dict[str, Reader] = {
     "ProjectLink": _project_link,
     "SampleLink": _sample_link,
     "CohortSnapshot": _snapshot,
+    "Operation": _operation,
 }
