@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import SecretStr
 
@@ -18,10 +18,15 @@ from backends.lane import Call
 from backends.omero.client import OmeroClient
 from backends.openbis.client import OpenbisClient
 from link_store.errors import MigrationRequired, StoreUnavailable
+from link_store.snapshots import SnapshotStore
 from link_store.store import LinkStore
-from resolvers.errors import NotSignedIn
+from resolvers.cohorts.shelf import Shelf
+from resolvers.errors import BadInput, NotSignedIn
 from resolvers.link_news import LinkNews
 from resolvers.viewers import ViewerCache
+
+if TYPE_CHECKING:
+    from resolvers.workflows.operations import Operations
 
 T = TypeVar("T")
 
@@ -43,10 +48,13 @@ class Services:
     openbis: OpenbisClient
     omero: OmeroClient
     links: LinkStore
+    snapshots: SnapshotStore
+    shelf: Shelf
     cache: ViewerCache
     subject_types: tuple[str, ...] = ("Q_BIOLOGICAL_ENTITY",)
     omero_web: str | None = None  # base address of OMERO.web, for viewer links
     omero_web_server: int = 1  # the number that OMERO.web knows our OMERO by
+    operations: Operations | None = None  # none where nothing is registered, as within a step
     link_news: LinkNews = field(default_factory=LinkNews)
 
 
@@ -105,6 +113,16 @@ class RequestContext:
         if self.viewer.omero is None:
             raise NotSignedIn("Sign in to OMERO to see this.", Source.OMERO)
         return self.viewer.omero
+
+    def operations(self) -> Operations:
+        """Return the durable registrations of this process.
+
+        Raises:
+            BadInput: there are none here.
+        """
+        if self.services.operations is None:
+            raise BadInput("Nothing can be registered from here.")
+        return self.services.operations
 
     def note(self, error: BackendError) -> None:
         """Remember that a source failed, for `extensions.sources`."""
