@@ -25,9 +25,10 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette_compress import CompressMiddleware
 
 from api.admission import Admission
-from api.auth import Credentials, Nobody, TokenBox, ViewerSource, Visitor
+from api.auth import Credentials, Nobody, TokenBox, ViewerSource, Visitor, visitor_of
 from api.cookies import ExplorerSession
 from api.door import Door
+from api.downloads import Downloads
 from api.drain import Drain
 from api.event_stream import Streams
 from api.explorer import explorer_routes
@@ -158,7 +159,11 @@ def create_app(settings: Settings, parts: Parts, tokens: TokenBox) -> Starlette:
         )
     )
     if settings.trusted_documents is not None:
-        operations.trust(settings.trusted_documents, only=settings.trusted_documents_only)
+        operations.trust(
+            settings.trusted_documents,
+            only=settings.trusted_documents_only,
+            remembers=settings.persisted_queries,
+        )
     origins = frozenset(settings.cors_origins)
     session = ExplorerSession(tokens.read_token, settings.token_hours * 3600)
     streams = Streams(drain, settings.limits.subscription_seconds)
@@ -169,6 +174,11 @@ def create_app(settings: Settings, parts: Parts, tokens: TokenBox) -> Starlette:
         Thumbnails(parts.services.omero),
         settings.limits.deadline_seconds,
     )
+    downloads = Downloads(
+        lambda request: make_context(
+            visitor_of(request, record_of(request.scope).request_id, takes_cookie=True)
+        )
+    )
     app = Starlette(
         routes=[
             Route("/graphql", endpoint),
@@ -178,6 +188,7 @@ def create_app(settings: Settings, parts: Parts, tokens: TokenBox) -> Starlette:
             *pictures.routes(),
             *((Route("/metrics", metrics.respond),) if settings.metrics else ()),
             *(session.routes() if settings.explorer else ()),
+            *downloads.routes(),
             *(explorer_routes() if settings.explorer else ()),
             *parts.routes,
         ],

@@ -133,14 +133,14 @@ class Operations:
             suggestions=wire.suggestions,
         )
 
-    def trust(self, path: Path, *, only: bool) -> None:
+    def trust(self, path: Path, *, only: bool, remembers: bool = True) -> None:
         """Read the operator's documents; see `api/trusted.py`.
 
         Raises:
             SettingsError: one of them is not valid.
         """
         documents = load_documents(path, self._documents.get)
-        self._trusted = TrustedDocuments(documents, only=only)
+        self._trusted = TrustedDocuments(documents, only=only, remembers=remembers)
 
     def prepare(self, parameters: Parameters, record: RequestRecord) -> Prepared:
         """Find the document and the operation, estimate what it would cost, and note all that.

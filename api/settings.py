@@ -3,7 +3,8 @@
 Each setting is an environment variable `OMNIBIS_<NAME>`, a limit `OMNIBIS_LIMITS_<NAME>`. A secret
 may stand in a file instead, named by `OMNIBIS_<NAME>_FILE`. Settings are read once, by
 `load_settings`, called from `api/cli.py`, and frozen; nothing else in the house reads the
-environment. A bad value stops the start with a `SettingsError` that says which and what is allowed,
+environment. It is one table, and so one file, however long. A bad value stops the start with a
+`SettingsError` that says which and what is allowed,
 and never repeats a secret.
 """
 
@@ -31,7 +32,9 @@ SECRETS: Final = frozenset(
     {
         "token_key",
         "token_key_previous",
-        "database_url",  # it may hold a password
+        "database_url",  # a URL may hold a password
+        "snapshot_url",
+        "workflows_url",
         "proxy_openbis_password",
         "proxy_omero_password",
     }
@@ -142,6 +145,16 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(
         default=SecretStr("sqlite:///omnibis.sqlite"),
         description="the link store: sqlite:///file, sqlite:// (temporary) or postgresql://…",
+    )
+    snapshot_url: SecretStr = Field(
+        default=SecretStr("omnibis-snapshots"),
+        min_length=1,
+        description="where cohort snapshots lie: a folder, or an fsspec URL such as s3://bucket/path",
+    )
+    workflows_url: SecretStr | None = Field(
+        default=None,
+        description="the workflows' own tables (DBOS); else beside the link store's, in a file or "
+        "in its PostgreSQL",
     )
     token_key: SecretStr | None = Field(
         default=None, description="32 random bytes in base64 that bearer tokens are encrypted with"
@@ -267,10 +280,12 @@ class Settings(BaseSettings):
             raise ValueError(f"must be {KEY_BYTES} bytes in base64")
         return value
 
-    @field_validator("database_url")
+    @field_validator("database_url", "workflows_url")
     @classmethod
-    def _database_is_known(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith(("sqlite://", "postgresql://")):
+    def _database_is_known(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(
+            ("sqlite://", "postgresql://")
+        ):
             raise ValueError("must start with sqlite:// or postgresql://")
         return value
 
