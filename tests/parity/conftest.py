@@ -61,7 +61,11 @@ class Installation:
 
 def openbis_ids(address: str, user: str) -> Ids:
     """What pybis shows to a user; nothing to one whom openBIS does not let in."""
-    client = Openbis(address, use_cache=False, allow_http_but_do_not_use_this_in_production_and_only_within_safe_networks=True)  # noqa: E501 - pybis' own word
+    client = Openbis(
+        address,
+        use_cache=False,
+        allow_http_but_do_not_use_this_in_production_and_only_within_safe_networks=True,
+    )  # noqa: E501 - pybis' own word
     try:
         client.login(user, DEMO_PASSWORD, save_token=False)
         found = {
@@ -83,9 +87,7 @@ def openbis_ids(address: str, user: str) -> Ids:
 
 def omero_ids(port: int, user: str) -> Ids:
     """What the gateway shows to a user, in all groups."""
-    connection = gateway.BlitzGateway(
-        user, DEMO_PASSWORD, host="127.0.0.1", port=port, secure=True
-    )
+    connection = gateway.BlitzGateway(user, DEMO_PASSWORD, host="127.0.0.1", port=port, secure=True)
     assert connection.connect(), connection.getLastError()
     try:
         connection.SERVICE_OPTS.setOmeroGroup("-1")
@@ -123,7 +125,7 @@ def installation(request: pytest.FixtureRequest) -> Iterator[Installation]:
         app = create_app(settings, built.parts, TokenBox((b"p" * 32,)))
         address = stack.enter_context(serve(app, lifespan=True))
         made = Installation(address, built)
-        login = "mutation ($u: String!) { login(username: $u, password: \"demo\") { token } }"
+        login = 'mutation ($u: String!) { login(username: $u, password: "demo") { token } }'
         for user in USERS:
             client = stack.enter_context(httpx.Client(base_url=address, timeout=60))
             made.clients[user] = client

@@ -61,9 +61,7 @@ def test_the_witnesses_differ_between_users(installation: Installation) -> None:
 
 @pytest.mark.parametrize("user", USERS)
 @pytest.mark.parametrize("path", LISTS, ids=lambda path: path.label)
-def test_a_list_is_what_the_system_shows(
-    installation: Installation, path: Path, user: str
-) -> None:
+def test_a_list_is_what_the_system_shows(installation: Installation, path: Path, user: str) -> None:
     data = installation.data(user, "{ %s }" % path.selection)
     found = ends(data, path.names)
     expected = installation.sees[user][path.target]
