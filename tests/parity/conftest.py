@@ -28,6 +28,11 @@ gateway = pytest.importorskip("omero.gateway", reason="the extra omnibis[omero] 
 
 USERS = ("steward", "plant", "oncology", "genomics", "microscopy")
 OF_OPENBIS = ("Project", "Experiment", "Sample", "OmicsDataset")
+# What no other system knows of: how one of it is opened, and how they are listed.
+OWN = {
+    "Operation": ("operation", "operations"),
+    "CohortSnapshot": ("cohortSnapshot", "cohortSnapshots"),
+}
 SEEDS = (3, 24)
 Ids = dict[str, set[str]]  # by type: the global ids
 
@@ -65,7 +70,7 @@ def openbis_ids(address: str, user: str) -> Ids:
         address,
         use_cache=False,
         allow_http_but_do_not_use_this_in_production_and_only_within_safe_networks=True,
-    )  # noqa: E501 - pybis' own word
+    )
     try:
         client.login(user, DEMO_PASSWORD, save_token=False)
         found = {
@@ -76,7 +81,8 @@ def openbis_ids(address: str, user: str) -> Ids:
         }
         client.logout()
     except ValueError as refused:
-        assert "No role assignments" in str(refused)
+        if "No role assignments" not in str(refused):
+            raise
         return {type_: set() for type_ in OF_OPENBIS}
     assert found.keys() == set(OF_OPENBIS)
     return {

@@ -73,12 +73,14 @@ def test_a_hidden_id_answers_as_one_that_is_not_there(
     if secret is None:
         pytest.skip("this user sees all of them")
     nowhere = encode_id(type_, NOWHERE[type_])
-    query = "query ($id: ID!) { node(id: $id) { id } nodes(ids: [$id]) { id } }"
-    installation.answer(user, query, id=nowhere)  # who the viewer is, is asked for once
-    answers = [installation.answer(user, query, id=each) for each in (secret, nowhere)]
     natives = (decode_id(secret)[1], NOWHERE[type_])
-    same(*answers, *natives)
-    assert answers[0]["data"] == {"node": None, "nodes": [None]}
+    # Each in a request of its own: two at once may or may not share a call.
+    for root in ("node(id: $id)", "nodes(ids: [$id])"):
+        query = f"query ($id: ID!) {{ {root} {{ id }} }}"
+        installation.answer(user, query, id=nowhere)  # who the viewer is, is asked for once
+        answers = [installation.answer(user, query, id=each) for each in (secret, nowhere)]
+        same(*answers, *natives)
+        assert list(answers[0]["data"].values()) in ([None], [[None]])
 
 
 @pytest.mark.parametrize("user", VIEWERS)
