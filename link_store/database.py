@@ -80,13 +80,14 @@ class LinkDatabase:
             yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self, *, aside: bool = False) -> AsyncIterator[AsyncConnection]:
         """Give a connection that holds the writers' lock; commits unless something is raised.
 
-        A refused constraint passes as SQLAlchemy's `IntegrityError`: only the store knows what
-        it means for its caller.
+        What concerns no link is written `aside`: PostgreSQL lets the links be changed meanwhile,
+        SQLite has one writer at a time anyway. A refused constraint passes as SQLAlchemy's
+        `IntegrityError`: only the store knows what it means for its caller.
         """
-        async with self._connection(Begin.WRITE) as connection:
+        async with self._connection(Begin.WRITE_ASIDE if aside else Begin.WRITE) as connection:
             yield connection
 
     async def migrate(self) -> None:
@@ -128,7 +129,8 @@ class LinkDatabase:
     async def _connection(self, begin: Begin) -> AsyncIterator[AsyncConnection]:
         view = self._views[begin]
         try:
-            async with view.begin() if begin is Begin.WRITE else view.connect() as connection:
+            writes = begin in (Begin.WRITE, Begin.WRITE_ASIDE)
+            async with view.begin() if writes else view.connect() as connection:
                 yield connection
         except IntegrityError:
             raise

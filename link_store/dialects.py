@@ -38,16 +38,25 @@ LINK_WRITERS = 7236837419  # the advisory lock that the migrations' trigger take
 
 
 class Begin(StrEnum):
-    """How a transaction begins: one statement only, several that see one state, or writing."""
+    """How a transaction begins.
+
+    For one reading statement, for several that see one state, for writing in turn with all other
+    writers of links, or for writing what concerns no link.
+    """
 
     READ = "READ"
     SNAPSHOT = "SNAPSHOT"
     WRITE = "WRITE"
+    WRITE_ASIDE = "WRITE_ASIDE"
 
 
 # A writer on SQLite takes the lock at once, for a reader that turns writer cannot wait for it.
 _BEGIN: dict[str, dict[str, str]] = {
-    "sqlite": {Begin.SNAPSHOT: "BEGIN", Begin.WRITE: "BEGIN IMMEDIATE"},
+    "sqlite": {
+        Begin.SNAPSHOT: "BEGIN",
+        Begin.WRITE: "BEGIN IMMEDIATE",
+        Begin.WRITE_ASIDE: "BEGIN IMMEDIATE",
+    },
     "postgresql": {
         Begin.SNAPSHOT: "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
         Begin.WRITE: f"SELECT pg_advisory_xact_lock({LINK_WRITERS})",

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import strawberry
 
 from api.selection import Info, selection
+from api.types.cohort_questions import CohortQuestions
 from api.types.connection import After, Before, Connection, First, Last, paginate, paginate_entities
 from api.types.entities import read_node
 from api.types.entity_type import TypeCatalog
@@ -73,7 +74,7 @@ ProjectIdentifier = Annotated[
 
 
 @strawberry.type(description="Questions over openBIS, OMERO and the links between them.")
-class Query:
+class Query(CohortQuestions):
     """The root of all queries."""
 
     @strawberry.field(description="Any object by its global id.")

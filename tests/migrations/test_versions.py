@@ -20,7 +20,16 @@ from link_store import dialects, migrate
 from link_store.database import LinkDatabase
 from link_store.models import LinkTable
 
-TABLES = {"project_link", "sample_link", "link_event", "cohort_snapshot", "code_block"}
+TABLES = {
+    "project_link",
+    "sample_link",
+    "link_event",
+    "cohort_snapshot",
+    "cohort_snapshot_member",
+    "code_block",
+    "operation",
+    "operation_claim",
+}
 
 
 @pytest.fixture
