@@ -8,6 +8,7 @@ counted here. What the numbers become, barcodes among others, is the resolvers' 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, func, insert, select
@@ -66,6 +67,30 @@ class CodeBook:
                     return await self._claim(connection, (scope, series), count, owner, beyond)
             except IntegrityError:
                 continue  # written by one that does not take the writers' lock
+        raise StoreUnavailable(_BUSY)
+
+    async def claim_each(
+        self, series: str, beyond: Mapping[str, int], *, owner: str
+    ) -> dict[str, int]:
+        """Claim one number in each of several scopes, in one transaction.
+
+        Args:
+            series: What is counted.
+            beyond: By scope, a number that the new one must be greater than.
+            owner: As for `claim`; it gets the same numbers again.
+
+        Raises:
+            StoreUnavailable: when the database cannot be written at the moment.
+        """
+        for _ in range(_ATTEMPTS):
+            try:
+                async with self._database.write() as connection:
+                    return {
+                        scope: (await self._claim(connection, (scope, series), 1, owner, least))[0]
+                        for scope, least in beyond.items()
+                    }
+            except IntegrityError:
+                continue
         raise StoreUnavailable(_BUSY)
 
     async def claimed(self, scope: str, series: str, owner: str) -> range | None:

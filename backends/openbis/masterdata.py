@@ -106,6 +106,15 @@ class Extending:
             ]
             await self._wire.write("createExternalDataManagementSystems", [secret, systems], call)
 
+    async def data_store(self, token: SecretStr, call: Call) -> str | None:
+        """The code of the data store that new data sets belong to: the first by its code."""
+        criteria = {"@type": "as.dto.datastore.search.DataStoreSearchCriteria"}
+        options = {"@type": "as.dto.datastore.fetchoptions.DataStoreFetchOptions"}
+        params = [token.get_secret_value(), criteria, options]
+        answer = await self._wire.call("searchDataStores", params, call)
+        found = answer.get("objects", ()) if isinstance(answer, dict) else ()
+        return min((each["code"] for each in found if isinstance(each, dict)), default=None)
+
     async def external_systems(self, token: SecretStr, call: Call) -> frozenset[str]:
         """The codes of the external systems that openBIS knows."""
         criteria = {"@type": "as.dto.externaldms.search.ExternalDmsSearchCriteria"}

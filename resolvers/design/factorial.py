@@ -156,6 +156,8 @@ def _samples(
 ) -> Iterator[DraftSample]:
     """The samples of one stage that are taken from one sample of the stage before."""
     inherited = () if parent is None else parent.factors
+    described = LEVELS[stage.level]
+    unvaried = dict(stage.properties).get(described.property) or described.words[0]
     number = 0
     for combination in itertools.product(*(factor.values for factor in stage.factors)):
         varied = tuple(
@@ -171,7 +173,7 @@ def _samples(
         }
         for replicate in range(1, count + 1):
             number += 1
-            told = " ; ".join(combination) or ("" if parent else LEVELS[stage.level].words[0])
+told = " ; ".join(combination) or unvaried
             told += f" #{replicate}" if count > 1 else ""
             yield DraftSample(
                 key=str(number) if parent is None else f"{parent.key}.{number}",

@@ -22,7 +22,7 @@ from resolvers.design.project import Place
 from resolvers.links import ANNOTATION_NAMESPACE
 
 AT_ONCE: Final = 250  # datasets per save; each is five changes of the 2,000 that one may hold
-EXTERNAL_TYPE: Final = "openbis.Sample"
+EXTERNAL_TYPE: Final = "openBIS.Sample"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +117,16 @@ async def _made_before(context: RequestContext, samples: Sequence[SampleEnd]) ->
 
 def _container(context: RequestContext, place: Place, sample: SampleEnd) -> NewContainer:
     instance = context.services.links.openbis_instance
+    identifier = f"/{place.space}/{sample.code}"
     pairs = (
         ("openBIS permId", sample.perm_id),
-        ("openBIS identifier", f"/{place.space}/{sample.code}"),
+        ("openBIS identifier", identifier),
         ("openBIS instance", instance),
     )
     return NewContainer(
         sample.code,
         sample.name,
-        ExternalId(EXTERNAL_TYPE, sample.perm_id),
+        ExternalId(EXTERNAL_TYPE, sample.perm_id, lsid=f"{instance}:{identifier}"),
         {ANNOTATION_NAMESPACE: pairs},
     )
 

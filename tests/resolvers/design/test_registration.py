@@ -92,8 +92,8 @@ async def test_a_factorial_design_as_it_stands_in_openbis(laboratory: Laboratory
     named = {properties(each)["Q_SECONDARY_NAME"]: each for each in samples}
     rna = named["ko ; 5 #2 / RNA"]
     assert properties(rna)["Q_SAMPLE_TYPE"] == "RNA"
-    extract = next(iter(rna.parents or ()))
-    assert extract.code == named["ko ; 5 #2 / liver"].code if "ko ; 5 #2 / liver" in named else True
+    (extract,) = rna.parents or ()
+    assert extract.code == named["ko ; 5 #2 / liver"].code
     design = await design_in_openbis(laboratory, place)
     assert design.study_design == "Perturbation"
     factors = {each.label: each for each in design.factors}
