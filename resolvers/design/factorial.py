@@ -173,7 +173,7 @@ def _samples(
         }
         for replicate in range(1, count + 1):
             number += 1
-told = " ; ".join(combination) or unvaried
+            told = " ; ".join(combination) or unvaried
             told += f" #{replicate}" if count > 1 else ""
             yield DraftSample(
                 key=str(number) if parent is None else f"{parent.key}.{number}",
