@@ -24,6 +24,7 @@ from starlette.routing import Route
 from api.app import Parts
 from api.auth import AnonymousViewer
 from api.observe import error_response, record_of
+from api.registrations import with_operations
 from api.settings import Settings
 from backends.demo.accounts import DEMO_PASSWORD
 from backends.demo.faults import Faults
@@ -130,14 +131,29 @@ def demonstration(
     database = LinkDatabase("sqlite://")
     links = LinkStore(database, settings.openbis_instance, settings.omero_instance)
 
+    services, operations = with_operations(
+        Services(
+            openbis,
+            omero,
+            links,
+            ViewerCache(),
+            omero_web=settings.omero_web_url,
+            omero_web_server=settings.omero_web_server,
+        ),
+        settings,
+        database,
+    )
+
     async def start() -> None:
         if served is not None:
             await asyncio.to_thread(served.start)
         await database.migrate()
         await seed_links(links, world)
+        await operations.start()
 
     async def stop() -> None:
         try:
+            await operations.stop()
             await openbis.aclose()
             await omero.aclose()
         finally:
@@ -148,14 +164,7 @@ def demonstration(
                 await asyncio.to_thread(ice.close)
 
     parts = Parts(
-        services=Services(
-            openbis,
-            omero,
-            links,
-            ViewerCache(),
-            omero_web=settings.omero_web_url,
-            omero_web_server=settings.omero_web_server,
-        ),
+        services=services,
         database=database,
         lanes=lanes,
         start=start,

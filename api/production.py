@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import cast
 
 from api.app import Parts
+from api.registrations import with_operations
 from api.settings import Settings, SettingsError
 from backends.errors import Source
 from backends.lane import Lane
@@ -58,21 +59,8 @@ def wire_parts(settings: Settings, *, embedded_omero: bool = False) -> Parts:
     database = LinkDatabase(settings.database_url.get_secret_value())
     links = LinkStore(database, settings.openbis_instance, settings.omero_instance)
 
-    async def start() -> None:
-        # A file of one's own is brought up to date by who uses it; a database that several
-        # replicas share is migrated by the operator, and `/readyz` says when that is due.
-        if database.dialect == "sqlite":
-            await database.migrate()
-
-    async def stop() -> None:
-        try:
-            await openbis.aclose()
-            await omero.aclose()
-        finally:
-            await database.dispose()
-
-    return Parts(
-        services=Services(
+    services, operations = with_operations(
+        Services(
             openbis,
             omero,
             links,
@@ -80,6 +68,27 @@ def wire_parts(settings: Settings, *, embedded_omero: bool = False) -> Parts:
             omero_web=settings.omero_web_url,
             omero_web_server=settings.omero_web_server,
         ),
+        settings,
+        database,
+    )
+
+    async def start() -> None:
+        # A file of one's own is brought up to date by who uses it; a database that several
+        # replicas share is migrated by the operator, and `/readyz` says when that is due.
+        if database.dialect == "sqlite":
+            await database.migrate()
+        await operations.start()
+
+    async def stop() -> None:
+        try:
+            await operations.stop()
+            await openbis.aclose()
+            await omero.aclose()
+        finally:
+            await database.dispose()
+
+    return Parts(
+        services=services,
         database=database,
         lanes={"openbis": openbis_lane, "omero": omero_lane},
         start=start,

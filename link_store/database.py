@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
@@ -66,6 +67,19 @@ class LinkDatabase:
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
         return self._engine.dialect.name
+
+    @property
+    def engine_url(self) -> SecretStr:
+        """Where the workflows' engine keeps its own tables: a file beside this one, or in here."""
+        url = self._blocking_url
+        if self.dialect == "sqlite":
+            path = Path(url.database or "")
+            url = url.set(
+                drivername="sqlite", database=str(path.with_name(f"{path.stem}-workflows.sqlite"))
+            )
+        else:
+            url = url.set(drivername="postgresql")
+        return SecretStr(url.render_as_string(hide_password=False))
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

@@ -6,7 +6,9 @@
     ├── BadInput         an argument cannot be what it is (BAD_USER_INPUT)
     ├── Missing          nothing there that the viewer may see (NOT_FOUND)
     ├── NotSignedIn      the viewer has no session on the source that is needed (UNAUTHENTICATED)
-    └── LimitExceeded    more than a limit allows (LIMIT_EXCEEDED)
+    ├── LimitExceeded    more than a limit allows (LIMIT_EXCEEDED)
+    ├── TooLate          what is asked for can no longer be done (BAD_USER_INPUT)
+    └── Busy             only one application per process can do that (INTERNAL)
 """
 
 from __future__ import annotations
@@ -42,3 +44,11 @@ class NotSignedIn(ResolverError):  # noqa: N818
 
 class LimitExceeded(ResolverError):  # noqa: N818
     """More than a limit allows."""
+
+
+class TooLate(ResolverError):  # noqa: N818
+    """What is asked for can no longer be done."""
+
+
+class Busy(ResolverError):  # noqa: N818
+    """Only one application per process can do that."""

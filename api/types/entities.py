@@ -76,6 +76,10 @@ async def _sample_link(context: RequestContext, native: str, _tree: Tree) -> Any
     return await links.get(context, LinkRef(LinkKind.SAMPLE, _number(native)))
 
 
+async def _operation(context: RequestContext, native: str, _tree: Tree) -> Any:
+    return await context.operations().get(context, native)
+
+
 def _number(native: str) -> int:
     if not (native.isascii() and native.isdigit() and len(native) < 20):  # noqa: PLR2004 - 64 bits
         raise BadInput("This is not an id of this server; use the `id` field of an object.")
@@ -92,4 +96,5 @@ _READERS: dict[str, Reader] = {
     "Image": _image,
     "ProjectLink": _project_link,
     "SampleLink": _sample_link,
+    "Operation": _operation,
 }

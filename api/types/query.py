@@ -32,6 +32,7 @@ from api.types.image_project import ImageProject
 from api.types.link import Link, LinkAudit
 from api.types.node import Node
 from api.types.omics_dataset import OmicsDataset
+from api.types.operation_questions import OperationQuestions
 from api.types.project import Project
 from api.types.sample import Sample
 from api.types.scalars import BigInt
@@ -74,7 +75,7 @@ ProjectIdentifier = Annotated[
 
 
 @strawberry.type(description="Questions over openBIS, OMERO and the links between them.")
-class Query(CohortQuestions):
+class Query(CohortQuestions, OperationQuestions):
     """The root of all queries."""
 
     @strawberry.field(description="Any object by its global id.")

@@ -42,10 +42,14 @@ OWN_TYPES = {
     "FindingCount",
     "LinkAudit",
     "LinkFinding",
-    "LoginPayload",
-    "LogoutPayload",
     "Mutation",
+    "OperationCount",
+    "OperationError",
+    "OperationPayload",
+    "OperationProgress",
+    "OperationStep",
     "PageInfo",
+    "ProjectPayload",
     "Query",
     "Subscription",
     "TypeCatalog",
@@ -59,6 +63,7 @@ ENTITIES = {
     "ImageDataset",
     "ImageProject",
     "OmicsDataset",
+    "Operation",
     "Project",
     "ProjectLink",
     "Sample",
@@ -126,6 +131,7 @@ def test_each_field_of_an_object_names_its_source() -> None:
         if isinstance(definition, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode)
         and definition.name.value not in OWN_TYPES | FEDERATION
         and not is_of_relay(definition.name.value)
+        and not definition.name.value.endswith("Payload")  # what mutations answer is ours
         for field in definition.fields or ()
         if field.name.value != "id"
         and "source" not in {directive.name.value for directive in field.directives or ()}
@@ -202,7 +208,7 @@ def test_connections_are_as_relay_asks(graphql: GraphQLSchema) -> None:
                     "before": "String",
                 }
                 assert not is_non_null_type(field.type), f"{type_.name}.{name}"
-    assert seen == 9
+    assert seen == 10
 
 
 def test_nothing_is_untyped(graphql: GraphQLSchema) -> None:
@@ -273,6 +279,8 @@ def test_inputs_demand_only_what_makes_them_what_they_are(graphql: GraphQLSchema
         "QuantityInput.unit",
         "CredentialsInput.username",
         "CredentialsInput.password",
+        "CreateProjectInput.space",
+        "CreateProjectInput.code",
     }
 
 
@@ -325,7 +333,7 @@ def found_ids(tree: Any) -> dict[str, str]:
 async def test_every_type_of_entity_is_found_again_by_its_id(open_door: House) -> None:
     (project, *_) = [each.code for each in open_door.world.openbis.projects if each.code[0] == "Q"]
     found = found_ids(await open_door.data(IDS, project=project))
-    assert set(found) == ENTITIES
+    assert set(found) == ENTITIES - {"Operation"}  # the demonstration begins without any
     read = "query ($id: ID!) { node(id: $id) { __typename id } }"
     for name, global_id in found.items():
         node = (await open_door.data(read, id=global_id))["node"]

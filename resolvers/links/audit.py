@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from backends.errors import NotFound, Source
 from backends.fetch import Fetch
-from backends.filters import Key, Page, PageRequest
+from backends.filters import PageRequest
 from backends.records import ImageDatasetRecord, ImagingKind, Kind, ProjectRecord
 from link_store.findings import (
     AuditFacts,
@@ -26,10 +25,8 @@ from link_store.findings import (
     OpenbisSampleFact,
 )
 from link_store.reconcile import reconcile
-from link_store.records import LinkKind, LinkRecord, LinkRef, LinkState
 from resolvers import catalog, imaging
 from resolvers.context import RequestContext
-from resolvers.errors import BadInput
 from resolvers.paging import MAXIMUM_PAGE
 
 ANNOTATION_NAMESPACE = "omnibis/link"
@@ -44,61 +41,6 @@ class LinkAudit:
     samples: int
     image_datasets: int
     links: int
-
-
-async def get(context: RequestContext, ref: LinkRef) -> LinkRecord:
-    """Return one link, retired ones too.
-
-    Raises:
-        NotFound: there is none, or the viewer does not see its openBIS end.
-    """
-    store = context.services.links
-    found = await context.ask_links("linksByIds", store.links_by_ids([ref]))
-    link = await shown(context, found.get(ref))
-    if link is None:
-        raise NotFound(
-            Source.LINK_STORE, "There is no such link, or you may not see its openBIS end."
-        )
-    return link
-
-
-async def shown(context: RequestContext, link: LinkRecord | None) -> LinkRecord | None:
-    """Return a link that was found from its OMERO end, if the viewer sees its openBIS end."""
-    if link is None:
-        return None
-    kind = Kind.PROJECT if link.ref.kind is LinkKind.PROJECT else Kind.SAMPLE
-    end = await catalog.find(context, kind, link.openbis_perm_id, Fetch())
-    return None if end is None else link
-
-
-async def search(
-    context: RequestContext,
-    project: ProjectRecord,
-    kind: LinkKind | None,
-    states: Collection[LinkState],
-    page: PageRequest,
-) -> Page[LinkRecord]:
-    """Return one page of the links of a project that the viewer sees, the project's own first."""
-    key = None
-    if page.key is not None:
-        name, number = page.key
-        if name not in set(LinkKind):
-            raise BadInput("This is not a cursor of this server; use one from `edges`.")
-        key = LinkRef(LinkKind(str(name)), int(number or 0))
-    found = await context.ask_links(
-        "searchLinks",
-        context.services.links.search(
-            limit=page.limit,
-            kind=kind,
-            states=states,
-            project_perm_id=project.perm_id,
-            key=key,
-            backward=page.backward,
-            count=page.count,
-        ),
-    )
-    keys: tuple[Key, ...] = tuple((ref.kind.value, ref.id) for ref in found.keys)
-    return Page(found.items, keys, has_more=found.has_more, total=found.total)
 
 
 async def audit(context: RequestContext, project: ProjectRecord) -> LinkAudit:
