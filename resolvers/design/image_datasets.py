@@ -19,7 +19,7 @@ from backends.records import ImagingKind
 from link_store.records import Evidence, LinkState, NewSampleLink
 from resolvers.context import RequestContext
 from resolvers.design.project import Place
-from resolvers.links import ANNOTATION_NAMESPACE
+from resolvers.links.notes import NAMESPACE
 
 AT_ONCE: Final = 250  # datasets per save; each is five changes of the 2,000 that one may hold
 EXTERNAL_TYPE: Final = "openBIS.Sample"
@@ -127,7 +127,7 @@ def _container(context: RequestContext, place: Place, sample: SampleEnd) -> NewC
         sample.code,
         sample.name,
         ExternalId(EXTERNAL_TYPE, sample.perm_id, lsid=f"{instance}:{identifier}"),
-        {ANNOTATION_NAMESPACE: pairs},
+        {NAMESPACE: pairs},
     )
 
 

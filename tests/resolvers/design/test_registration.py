@@ -90,7 +90,7 @@ async def test_a_factorial_design_as_it_stands_in_openbis(laboratory: Laboratory
         "QMICEE3",
     }
     named = {properties(each)["Q_SECONDARY_NAME"]: each for each in samples}
-    rna = named["ko ; 5 #2 / RNA"]
+    rna = named["ko ; 5 #2 / liver / RNA"]
     assert properties(rna)["Q_SAMPLE_TYPE"] == "RNA"
     (extract,) = rna.parents or ()
     assert extract.code == named["ko ; 5 #2 / liver"].code
