@@ -98,6 +98,16 @@ class CodeBook:
         async with self._database.read() as connection:
             return await self._of_owner(connection, (scope, series), owner)
 
+    async def claimed_by(self, scope: str, owner: str) -> dict[str, range]:
+        """Return all blocks that an owner has in a scope, by series."""
+        block = CODE_BLOCK.c
+        statement = select(block.series, block.first, block.next).where(
+            block.openbis_instance == self._instance, block.scope == scope, block.owner == owner
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(statement)).all()
+        return {row[0]: range(row[1], row[2]) for row in rows}
+
     async def highest(self, scope: str, series: str) -> int:
         """Return the last number that was given out or passed over; 0 when there is none."""
         async with self._database.read() as connection:

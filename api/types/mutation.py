@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import strawberry
 
+from api.types.design_commands import DesignCommands
 from api.types.link_commands import LinkCommands
 from api.types.operation_commands import OperationCommands
 from api.types.registration_commands import RegistrationCommands
@@ -14,5 +15,7 @@ from api.types.session_commands import SessionCommands
 
 
 @strawberry.type(description="What changes something.")
-class Mutation(RegistrationCommands, OperationCommands, LinkCommands, SessionCommands):
+class Mutation(
+    RegistrationCommands, DesignCommands, OperationCommands, LinkCommands, SessionCommands
+):
     """The root of all mutations."""

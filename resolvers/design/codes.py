@@ -129,27 +129,61 @@ async def claim(
         Unavailable: openBIS or the link store did not answer.
     """
     check_project_code(project)
-    held = [level for level in Level if level in set(levels)]
-    counts: dict[Series, int] = {Series.EXPERIMENT: len(held)} if held else {}
-    for sample in samples:
-        series = LEVELS[sample.level].series
-        counts[series] = counts.get(series, 0) + 1
+    levels = tuple(levels)
+    known = await claimed(context, project, samples, levels, key=key)
+    if known is not None:
+        return known
     used = await used_numbers(context, project)
     book = CodeBook(context.services.links.database, context.services.links.openbis_instance)
     numbers: dict[Series, Iterator[int]] = {}
-    for series, count in counts.items():
+    for series, count in _counts(samples, levels).items():
         beyond = used[series]
         if series is Series.BARCODE and beyond + count > LAST_COUNTER * len(LETTERS):
             raise used_up(project)
         block = book.claim(project, series, count, owner=key, beyond=beyond)
         numbers[series] = iter(await context.ask_links("claimCodes", block))
+    return _codes(project, samples, levels, numbers)
 
+
+async def claimed(
+    context: RequestContext,
+    project: str,
+    samples: Sequence[DraftSample],
+    levels: Iterable[Level],
+    *,
+    key: str,
+) -> Codes | None:
+    """Return the codes that were claimed under a key; None when not all of them were."""
+    levels = tuple(levels)
+    book = CodeBook(context.services.links.database, context.services.links.openbis_instance)
+    blocks = await context.ask_links("claimedCodes", book.claimed_by(project, key))
+    counts = _counts(samples, levels)
+    if any(len(blocks.get(series, ())) != count for series, count in counts.items()):
+        return None
+    numbers = {series: iter(blocks[series]) for series in counts}
+    return _codes(project, samples, levels, numbers)
+
+
+def _counts(samples: Sequence[DraftSample], levels: Sequence[Level]) -> dict[Series, int]:
+    counts: dict[Series, int] = {Series.EXPERIMENT: len(levels)} if levels else {}
+    for sample in samples:
+        series = LEVELS[sample.level].series
+        counts[series] = counts.get(series, 0) + 1
+    return counts
+
+
+def _codes(
+    project: str,
+    samples: Sequence[DraftSample],
+    levels: Sequence[Level],
+    numbers: Mapping[Series, Iterator[int]],
+) -> Codes:
     def take(series: Series) -> str:
         return code_of(series, project, next(numbers[series]))
 
     return Codes(
         samples={each.key: take(LEVELS[each.level].series) for each in samples},
-        experiments={level: take(Series.EXPERIMENT) for level in held},
+        experiments={level: take(Series.EXPERIMENT) for level in Level if level in levels},
     )
 
 

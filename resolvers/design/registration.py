@@ -22,7 +22,7 @@ from backends.openbis.write import Change, ExperimentUpdate, Made, NewExperiment
 from backends.records import ExperimentRecord, Kind, SampleRecord
 from resolvers import catalog
 from resolvers.context import RequestContext
-from resolvers.design.codes import Codes, claim
+from resolvers.design.codes import Codes, claim, claimed
 from resolvers.design.draft import Draft, DraftSample, design_of
 from resolvers.design.levels import INFO_TYPE, LEVELS, NAME_PROPERTY, Level
 from resolvers.design.project import Place
@@ -101,7 +101,7 @@ async def write_part(
     part = registration.parts()[number]
     refused: InvalidRequest | None = None
     for attempt in range(ATTEMPTS):
-        key = f"{registration.key}/{number}" + (f"/{attempt}" if attempt else "")
+        key = _key(registration, number, attempt)
         levels = registration.levels if number == 0 else ()
         codes = await claim(context, registration.place.code, part, levels, key=key)
         experiments = {**before.experiments, **codes.experiments}
@@ -131,6 +131,32 @@ async def write_part(
     )
 
 
+async def find_part(
+    context: RequestContext, registration: Registration, number: int, before: Written
+) -> Written | None:
+    """Return what a part has written, with all before; None when it has not been written.
+
+    Raises:
+        BackendError: a system did not answer.
+    """
+    part = registration.parts()[number]
+    levels = registration.levels if number == 0 else ()
+    for attempt in range(ATTEMPTS):
+        key = _key(registration, number, attempt)
+        codes = await claimed(context, registration.place.code, part, levels, key=key)
+        if codes is None:
+            return None
+        found, _ = await _look(context, registration, codes)
+        if found and _are_ours(part, {**before.experiments, **codes.experiments}, found):
+            return _extended(before, codes, {key: each.perm_id for key, each in found.items()})
+    return None
+
+
+def _key(registration: Registration, number: int, attempt: int) -> str:
+    """What the codes of one attempt at one part are claimed under."""
+    return f"{registration.key}/{number}" + (f"/{attempt}" if attempt else "")
+
+
 async def _look(
     context: RequestContext, registration: Registration, codes: Codes
 ) -> tuple[dict[str, SampleRecord], ExperimentRecord | None]:
@@ -145,7 +171,7 @@ async def _look(
         context.openbis_token(),
         [
             Search(Kind.SAMPLE, where, PageRequest(2 * ROWS, catalog.CODE_ORDER), _FETCH),
-            Get(Kind.EXPERIMENT, (_info_identifier(place),), Fetch.of("properties")),
+            Get(Kind.EXPERIMENT, (info_identifier(place),), Fetch.of("properties")),
         ],
         context.call,
     )
@@ -153,10 +179,11 @@ async def _look(
     for each in page.items:
         if by_code[each.code] not in found or each.identifier.startswith(f"/{place.space}/"):
             found[by_code[each.code]] = each
-    return found, infos.get(_info_identifier(place))
+    return found, infos.get(info_identifier(place))
 
 
-def _info_identifier(place: Place) -> str:
+def info_identifier(place: Place) -> str:
+    """The identifier of the experiment that keeps a project's design."""
     return f"{place.identifier}/{place.code}_INFO"
 
 
