@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
-from api.commands import links
+from api.commands import cohort, links
 
 _WIRE: Final = """
 
@@ -38,6 +38,7 @@ app = typer.Typer(
 
 # One line for each group of commands, by name:
 app.add_typer(links.app, name="links")
+app.add_typer(cohort.app, name="cohort")
 
 
 def main() -> None:

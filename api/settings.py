@@ -25,9 +25,8 @@ from api.guard import Limits
 PREFIX: Final = "OMNIBIS_"
 TEST_PREFIX: Final = "OMNIBIS_TEST_"  # what our tests are told, such as a live server's address
 COMMANDS: Final = frozenset({"OMNIBIS_PASSWORD"})  # what a command is told of its user
-SECRETS: Final = frozenset(
-    {"token_key", "database_url", "workflows_url"}
-)  # a database URL may hold a password
+# A URL may hold a password.
+SECRETS: Final = frozenset({"token_key", "database_url", "snapshot_url", "workflows_url"})
 KEY_BYTES: Final = 32
 
 
@@ -133,6 +132,11 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(
         default=SecretStr("sqlite:///omnibis.sqlite"),
         description="the link store: sqlite:///file, sqlite:// (temporary) or postgresql://…",
+    )
+    snapshot_url: SecretStr = Field(
+        default=SecretStr("omnibis-snapshots"),
+        min_length=1,
+        description="where cohort snapshots lie: a folder, or an fsspec URL such as s3://bucket/path",
     )
     workflows_url: SecretStr | None = Field(
         default=None,

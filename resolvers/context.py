@@ -18,7 +18,9 @@ from backends.lane import Call
 from backends.omero.client import OmeroClient
 from backends.openbis.client import OpenbisClient
 from link_store.errors import MigrationRequired, StoreUnavailable
+from link_store.snapshots import SnapshotStore
 from link_store.store import LinkStore
+from resolvers.cohorts.shelf import Shelf
 from resolvers.errors import BadInput, NotSignedIn
 from resolvers.link_news import LinkNews
 from resolvers.viewers import ViewerCache
@@ -46,6 +48,8 @@ class Services:
     openbis: OpenbisClient
     omero: OmeroClient
     links: LinkStore
+    snapshots: SnapshotStore
+    shelf: Shelf
     cache: ViewerCache
     subject_types: tuple[str, ...] = ("Q_BIOLOGICAL_ENTITY",)
     omero_web: str | None = None  # base address of OMERO.web, for viewer links

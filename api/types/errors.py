@@ -61,6 +61,9 @@ _CODES: dict[type[Exception], ErrorCode] = {
     resolver.Missing: ErrorCode.NOT_FOUND,
     resolver.NotSignedIn: ErrorCode.UNAUTHENTICATED,
     resolver.LimitExceeded: ErrorCode.LIMIT_EXCEEDED,
+    resolver.NotAllowed: ErrorCode.FORBIDDEN,
+    resolver.NotInstalled: ErrorCode.INTERNAL,
+    resolver.StorageFailed: ErrorCode.BACKEND_UNAVAILABLE,
     resolver.TooLate: ErrorCode.BAD_USER_INPUT,
     resolver.Busy: ErrorCode.INTERNAL,
 }

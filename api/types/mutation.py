@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import strawberry
 
+from api.types.cohort_commands import CohortCommands
 from api.types.design_commands import DesignCommands
 from api.types.link_commands import LinkCommands
 from api.types.operation_commands import OperationCommands
@@ -16,6 +17,11 @@ from api.types.session_commands import SessionCommands
 
 @strawberry.type(description="What changes something.")
 class Mutation(
-    RegistrationCommands, DesignCommands, OperationCommands, LinkCommands, SessionCommands
+    RegistrationCommands,
+    DesignCommands,
+    OperationCommands,
+    LinkCommands,
+    CohortCommands,
+    SessionCommands,
 ):
     """The root of all mutations."""
