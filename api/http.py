@@ -20,12 +20,13 @@ from typing import Any, Final, Protocol
 
 import orjson
 import strawberry
-from graphql import ExecutionResult, GraphQLError, OperationType, execute
+from graphql import ExecutionResult, GraphQLError, OperationType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.documents import Documents, Refusal, operation_of, user_error
+from api.execution import Shelves, execute
 from api.guard import Limits
 from api.observe import RequestRecord, log_failure, record_of
 from api.parameters import (
@@ -98,6 +99,7 @@ class GraphQLEndpoint:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._graphql = wire.schema._schema  # noqa: SLF001 - Strawberry names no other way
+        self._shelves = Shelves()
         self._documents = Documents(
             self._graphql,
             wire.limits,
@@ -162,12 +164,11 @@ class GraphQLEndpoint:
                 result = execute(
                     self._graphql,
                     document,
-                    context_value=context,
-                    variable_values=parameters.variables,
+                    self._shelves,
+                    context=context,
+                    variables=parameters.variables,
                     operation_name=parameters.operation_name,
-                    executor_class=self._wire.schema.execution_context_class,
-                    hide_suggestions=not self._wire.suggestions,
-                    operation_extensions=None,  # Strawberry's executor asks for it
+                    suggestions=self._wire.suggestions,
                 )
                 return result if isinstance(result, ExecutionResult) else await result
         except TimeoutError:
