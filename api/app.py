@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pydantic import SecretStr
@@ -19,16 +20,20 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from api.auth import Credentials, Door, Nobody, TokenBox, ViewerSource
+from api.auth import Credentials, Door, Nobody, TokenBox, ViewerSource, Visitor
+from api.drain import Drain
+from api.event_stream import Streams
 from api.explorer import explorer_routes
-from api.http import GraphQLEndpoint, Wire
-from api.observe import Drain, Health, Observation, error_response, record_of
+from api.http import GraphQLEndpoint
+from api.observe import Health, Observation, error_response, record_of
+from api.operations import Operations, Wire
 from api.pictures import Pictures
 from api.schema import build_schema
 from api.settings import Settings
 from api.types.errors import collapse, format_error
+from api.websocket import WebSocketEndpoint
 from backends.lane import Call, Lane, Meter
 from link_store.database import LinkDatabase
 from resolvers.context import RequestContext, Services
@@ -67,11 +72,17 @@ def create_app(settings: Settings, parts: Parts, tokens: TokenBox) -> Starlette:
     def issue_token(user: str, openbis: SecretStr | None, omero: SecretStr | None) -> str:
         return tokens.issue_token(Credentials(user, openbis, omero))
 
-    async def make_context(request: Request) -> RequestContext:
+    async def make_context(visitor: Visitor) -> RequestContext:
         call = Call(Meter(), time.monotonic() + settings.limits.deadline_seconds)
-        viewer = await door.viewer(request.headers, call)
-        request_id = record_of(request.scope).request_id
-        context = RequestContext(viewer, parts.services, request_id, call, issue_token=issue_token)
+        viewer = await door.viewer(visitor.headers, call)
+        context = RequestContext(
+            viewer,
+            parts.services,
+            visitor.request_id,
+            call,
+            issue_token=issue_token,
+            again=partial(make_context, visitor),
+        )
         context.loaders = Loaders(context)
         return context
 
@@ -94,7 +105,7 @@ def create_app(settings: Settings, parts: Parts, tokens: TokenBox) -> Starlette:
             await parts.stop()
 
     health = Health(readiness, drain)
-    endpoint = GraphQLEndpoint(
+    operations = Operations(
         Wire(
             schema=build_schema(),
             make_context=make_context,
@@ -106,6 +117,8 @@ def create_app(settings: Settings, parts: Parts, tokens: TokenBox) -> Starlette:
             renew=renew,
         )
     )
+    streams = Streams(drain, settings.limits.subscription_seconds)
+    endpoint = GraphQLEndpoint(operations, streams)
     pictures = Pictures(
         parts.services,
         door,
@@ -115,6 +128,7 @@ def create_app(settings: Settings, parts: Parts, tokens: TokenBox) -> Starlette:
     app = Starlette(
         routes=[
             Route("/graphql", endpoint),
+            WebSocketRoute("/graphql", WebSocketEndpoint(operations, drain)),
             Route("/healthz", health.healthz),
             Route("/readyz", health.readyz),
             *pictures.routes(),
@@ -127,6 +141,7 @@ def create_app(settings: Settings, parts: Parts, tokens: TokenBox) -> Starlette:
     )
     app.state.drain = drain
     app.state.endpoint = endpoint
+    app.state.operations = operations
     return app
 
 

@@ -21,6 +21,7 @@ from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 from pydantic import SecretStr
+from starlette.requests import HTTPConnection
 
 from api.settings import Settings, SettingsError, decode_key
 from backends.errors import BackendError, SessionExpired, Source
@@ -32,6 +33,24 @@ LONGEST_SESSION: Final = 512
 ALGORITHMS: Final = ("dir", "A256GCM")
 AUDIENCE: Final = "omnibis"
 LOGIN_SECONDS: Final = 3.0  # a backend that hangs must not hold up questions to the other one
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Whoever sends a request, before it is known whether the credentials are good.
+
+    Args:
+        headers: the request's headers, or what a WebSocket's first message has in their place.
+        request_id: as it stands in logs and answers.
+    """
+
+    headers: Mapping[str, str] = field(repr=False)
+    request_id: str = ""
+
+
+def visitor_of(connection: HTTPConnection, request_id: str) -> Visitor:
+    """Return who sends a request or opens a WebSocket."""
+    return Visitor(connection.headers, request_id)
 
 
 @dataclass(frozen=True, slots=True)

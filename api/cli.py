@@ -15,6 +15,8 @@ from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
+from api.commands import links
+
 _WIRE: Final = """
 
 openBIS is reached over HTTP at {}, and pybis can log in there, too.
@@ -33,6 +35,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+# One line for each group of commands, by name:
+app.add_typer(links.app, name="links")
 
 
 def main() -> None:
@@ -256,6 +261,7 @@ def _serve(application: Any, listener: Any, settings: Any, on_started: Any) -> N
         drain=application.state.drain,
         drain_seconds=settings.drain_seconds,
         on_started=on_started,
+        ws_bytes=settings.limits.request_bytes,
     )
 
 

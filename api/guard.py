@@ -61,6 +61,15 @@ class Limits(BaseModel):
         le=600,
         description="seconds until a request is answered with what is there",
     )
+    subscriptions: int = Field(
+        default=20, ge=1, description="operations at one time over one WebSocket"
+    )
+    subscription_seconds: float = Field(
+        default=3600.0,
+        gt=0,
+        le=86_400,
+        description="seconds until a stream is ended, so that its client connects again",
+    )
 
 
 def limit_error(what: str, limit: int, node: Node | None = None) -> GraphQLError:

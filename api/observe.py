@@ -24,6 +24,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.drain import Drain
+
 REQUESTS: Final = logging.getLogger("omnibis.request")
 FAILURES: Final = logging.getLogger("omnibis.failure")
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -46,6 +48,12 @@ class RequestRecord:
     codes: list[str] = field(default_factory=list)
     refused: bool = False  # nothing was run, although the status may be 200
     status: int = 0
+
+    def account(self, viewer: str, cost: Mapping[str, Any]) -> None:
+        """Add what one execution spent; a subscription has one for each event."""
+        self.viewer = viewer
+        self.calls = _sums(self.calls, cost["calls"])
+        self.milliseconds = _sums(self.milliseconds, cost["milliseconds"])
 
     def line(self) -> dict[str, Any]:
         """Return what is logged."""
@@ -72,6 +80,10 @@ class RequestRecord:
         return "partial" if self.codes else "ok"
 
 
+def _sums(sums: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: sums.get(name, 0) + more.get(name, 0) for name in {**sums, **more}}
+
+
 def record_of(scope: Scope) -> RequestRecord:
     """Return the record of a request, as `Observation` opened it."""
     record = scope.get("omnibis.record")
@@ -84,18 +96,12 @@ def open_record(scope: Scope) -> RequestRecord:
     """Open a record; a sane `X-Request-Id` is kept, so that a proxy's log and ours meet."""
     given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
     request_id = given if _SANE_ID.fullmatch(given) else secrets.token_hex(8)
-    return RequestRecord(request_id, scope["method"], _sane_path(scope["path"]))
+    method = scope.get("method", "WEBSOCKET")
+    return RequestRecord(request_id, method, _sane_path(scope["path"]))
 
 
 def _sane_path(path: str) -> str:
     return path if len(path) <= 100 and path.isprintable() else "(long)"  # noqa: PLR2004
-
-
-@dataclass(slots=True)
-class Drain:
-    """Whether the server is stopping: then it takes no new request, and says so to the balancer."""
-
-    draining: bool = False
 
 
 class Observation:
@@ -131,8 +137,13 @@ class Observation:
                 raise  # the response has begun; only the connection can tell that it is broken
             await _broken(record)(scope, receive, observed)
         finally:
-            quiet = record.path.startswith(_QUIET) and record.status < 400  # noqa: PLR2004
-            REQUESTS.log(logging.DEBUG if quiet else logging.INFO, "request", extra=record.line())
+            log_request(record)
+
+
+def log_request(record: RequestRecord) -> None:
+    """Write the one line of a request, or of an operation that came by WebSocket."""
+    quiet = record.path.startswith(_QUIET) and record.status < 400  # noqa: PLR2004
+    REQUESTS.log(logging.DEBUG if quiet else logging.INFO, "request", extra=record.line())
 
 
 def _stopping(record: RequestRecord) -> Response:

@@ -1,8 +1,9 @@
 """From an HTTP request to the parameters of a GraphQL request, or the reason why not.
 
-What the GraphQL-over-HTTP specification says about requests lives here: media types, methods,
-encodings, the shape of the parameters; and the first limit, bytes, held while the body streams in.
-`api/http.py` calls it and answers a `Refused` with its status.
+What the GraphQL-over-HTTP specification says about requests lives here: methods, encodings, the
+shape of the parameters; and the first limit, bytes, held while the body streams in. What a client
+accepts in return is in `api/negotiation.py`. `api/http.py` calls it and answers a `Refused` with
+its status; `api/websocket.py` has its messages checked by it, too.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from starlette.requests import Request
 
 from api.guard import Limits, limit_error, variable_errors
 
-RESPONSE_JSON: Final = "application/graphql-response+json"
 PLAIN_JSON: Final = "application/json"
 
 
@@ -56,56 +56,6 @@ def malformed(message: str, status: int = 400, **headers: str) -> Refused:
     )
 
 
-def negotiate(accept: str | None) -> str:
-    """Choose the response's media type from an Accept header.
-
-    `application/json` is what a client gets that does not care, as the specification has it for
-    clients that know no better.
-
-    Raises:
-        Refused: the client accepts neither of the two.
-    """
-    if accept is None or not accept.strip():
-        return PLAIN_JSON
-    weights = {RESPONSE_JSON: _Weight(), PLAIN_JSON: _Weight()}
-    for position, part in enumerate(accept.split(",")):
-        media, *options = (piece.strip().lower() for piece in part.split(";"))
-        charset = next((o[8:].strip('" ') for o in options if o.startswith("charset=")), "utf-8")
-        if charset not in {"utf-8", "utf8"}:
-            continue
-        for offered, weight in weights.items():
-            precision = _precision(media, offered)
-            if precision > weight.precision:
-                weights[offered] = _Weight(precision, _quality(options), -position)
-    chosen = max(weights, key=lambda media: (*weights[media].order(), media == PLAIN_JSON))
-    if weights[chosen].quality <= 0:
-        raise malformed(f"Accept {RESPONSE_JSON} or {PLAIN_JSON}: there is nothing else here.", 406)
-    return chosen
-
-
-@dataclass(frozen=True, slots=True)
-class _Weight:
-    precision: int = 0
-    quality: float = 0.0
-    position: int = 0
-
-    def order(self) -> tuple[float, int, int]:
-        return (self.quality, self.precision, self.position)
-
-
-def _precision(media: str, offered: str) -> int:
-    """How precisely a media range names a media type: 0 for not at all, 3 for exactly."""
-    return {offered: 3, "application/*": 2, "*/*": 1}.get(media, 0)
-
-
-def _quality(options: list[str]) -> float:
-    text = next((option[2:] for option in options if option.startswith("q=")), "1")
-    try:
-        return min(max(float(text), 0.0), 1.0)
-    except ValueError:
-        return 0.0
-
-
 async def read_parameters(request: Request, limits: Limits) -> Parameters:
     """Read the parameters of a GraphQL request.
 
@@ -114,9 +64,9 @@ async def read_parameters(request: Request, limits: Limits) -> Parameters:
     """
     match request.method:
         case "POST":
-            return _checked(await _body(request, limits), limits, reads_only=False)
+            return checked(await _body(request, limits), limits, reads_only=False)
         case "GET":
-            return _checked(_query_string(request, limits), limits, reads_only=True)
+            return checked(_query_string(request, limits), limits, reads_only=True)
         case method:
             raise malformed(f"{method} is not understood here; use POST.", 405, Allow="GET, POST")
 
@@ -181,7 +131,12 @@ def _json(raw: bytes, what: str) -> Any:
         ) from None
 
 
-def _checked(given: Any, limits: Limits, *, reads_only: bool) -> Parameters:
+def checked(given: Any, limits: Limits, *, reads_only: bool) -> Parameters:
+    """Check the shape of a GraphQL request's parameters.
+
+    Raises:
+        Refused: it is not one; the error says what is wrong with it.
+    """
     if isinstance(given, list):
         raise malformed("Batches are not taken; send one request for each operation.")
     if not isinstance(given, dict):

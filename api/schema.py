@@ -12,6 +12,7 @@ from api.types.link import ProjectLink, SampleLink
 from api.types.mutation import Mutation
 from api.types.query import Query
 from api.types.scalars import BIG_INT, BigInt
+from api.types.subscription import Subscription
 
 
 def build_schema() -> strawberry.federation.Schema:
@@ -19,6 +20,7 @@ def build_schema() -> strawberry.federation.Schema:
     return strawberry.federation.Schema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         types=[ProjectLink, SampleLink],
         config=StrawberryConfig(scalar_map={BigInt: BIG_INT}),
     )

@@ -17,7 +17,7 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from api.observe import Drain
+from api.drain import Drain
 
 BACKLOG: Final = 512
 KEEP_ALIVE: Final = 30  # seconds
@@ -97,7 +97,7 @@ class _Server(uvicorn.Server):
         del sig, frame
         self.force_exit = self.should_exit
         self.should_exit = True
-        self._drain.draining = True
+        self._drain.begin()
 
 
 def run(
@@ -107,6 +107,7 @@ def run(
     drain: Drain,
     drain_seconds: float,
     on_started: Callable[[], None],
+    ws_bytes: int = 1024 * 1024,
 ) -> None:
     """Serve until a signal comes.
 
@@ -116,6 +117,7 @@ def run(
         drain: told when the server is stopping.
         drain_seconds: how long begun requests may take to finish.
         on_started: called once requests are taken.
+        ws_bytes: the longest message that comes by WebSocket.
     """
     config = uvicorn.Config(
         app,
@@ -123,6 +125,10 @@ def run(
         log_config=None,
         access_log=False,  # `api/observe.py` writes the one line per request
         server_header=False,
+        ws="websockets-sansio",
+        ws_max_size=ws_bytes,
+        # A message is as large as what came over the wire, so that none can burst.
+        ws_per_message_deflate=False,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=max(1, round(drain_seconds)),
     )

@@ -24,6 +24,7 @@ from api.guard import Limits
 
 PREFIX: Final = "OMNIBIS_"
 TEST_PREFIX: Final = "OMNIBIS_TEST_"  # what our tests are told, such as a live server's address
+COMMANDS: Final = frozenset({"OMNIBIS_PASSWORD"})  # what a command is told of its user
 SECRETS: Final = frozenset({"token_key", "database_url"})  # a database URL may hold a password
 KEY_BYTES: Final = 32
 
@@ -216,6 +217,8 @@ def load_settings(environment: Mapping[str, str] | None = None, **given: Any) ->
     limits: dict[str, Any] = {}
     for variable in sorted(environment):
         if not variable.startswith(PREFIX) or variable.startswith(TEST_PREFIX):
+            continue
+        if variable in COMMANDS:
             continue
         path = known.get(variable)
         if path is None:

@@ -57,7 +57,7 @@ class LinkDatabase:
             )
         except ModuleNotFoundError:
             raise StoreUnavailable(
-                "this installation has no driver for that database: install psycopg"
+                "this installation has no driver for that database: install omnibis[postgresql]"
             ) from None
         dialects.prepare(self._engine.sync_engine, busy_timeout)
         self._views = {begin: self._engine.execution_options(link_begin=begin) for begin in Begin}

@@ -36,6 +36,7 @@ NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
 }
 LIVE = text("state <> 'RETIRED'")
+UNFINISHED = text("state not in ('SUCCEEDED', 'FAILED', 'CANCELLED')")
 
 
 class BigId(TypeDecorator[int]):
@@ -215,7 +216,110 @@ class CohortSnapshot(LinkTable, table=True):
     created_at: datetime = Field(sa_type=UtcTime)
 
 
+class Operation(LinkTable, table=True):
+    """A durable registration: who asked for what, how far it is, and how it ended."""
+
+    __tablename__ = "operation"
+    __table_args__ = (
+        CheckConstraint("length(trim(id)) > 0", "id"),
+        CheckConstraint("length(trim(owner)) > 0", "owner"),
+        CheckConstraint("length(trim(key)) > 0", "key"),
+        # who asks twice with the same key asks once
+        UniqueConstraint("openbis_instance", "omero_instance", "owner", "key"),
+        # sessions go when the operation has ended
+        CheckConstraint(
+            "credentials is null or state not in ('SUCCEEDED', 'FAILED', 'CANCELLED')",
+            "credentials",
+        ),
+        Index(
+            "ix_operation_live",
+            "lease_until",
+            sqlite_where=UNFINISHED,
+            postgresql_where=UNFINISHED,
+        ),
+        Index("ix_operation_owner", "openbis_instance", "owner", "created_at"),
+    )
+
+    id: str = Field(primary_key=True)
+    openbis_instance: str
+    omero_instance: str
+    kind: str
+    owner: str
+    key: str
+    title: str
+    state: str
+    input: str  # JSON, as are the next three
+    steps: str
+    outcome: str | None = None
+    error: str | None = None
+    credentials: str | None = None  # encrypted
+    viewer: str
+    done: int | None = Field(default=None, sa_type=BigId)
+    total: int | None = Field(default=None, sa_type=BigId)
+    message: str | None = None
+    cancelled: bool
+    committed: bool
+    runner: str | None = None
+    lease_until: datetime | None = Field(default=None, sa_type=UtcTime)
+    created_at: datetime = Field(sa_type=UtcTime)
+    updated_at: datetime = Field(sa_type=UtcTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcTime)
+
+
+class OperationClaim(LinkTable, table=True):
+    """What a live operation works on; its key decides races between operations."""
+
+    __tablename__ = "operation_claim"
+
+    claim: str = Field(primary_key=True)
+    operation_id: str = Field(foreign_key="operation.id", index=True)
+
+
+class CodeBlock(LinkTable, table=True):
+    """Numbers that one registration may make codes of; the blocks of a series are a chain."""
+
+    __tablename__ = "code_block"
+    __table_args__ = (
+        CheckConstraint("length(trim(openbis_instance)) > 0", "openbis_instance"),
+        CheckConstraint("length(trim(scope)) > 0", "scope"),
+        CheckConstraint("length(trim(series)) > 0", "series"),
+        CheckConstraint("first > 0 and next > first", "numbers"),
+        CheckConstraint("coalesce(previous, 1) = first", "chain"),
+        UniqueConstraint(
+            "openbis_instance", "scope", "series", "first", name="uq_code_block_first"
+        ),
+        UniqueConstraint("openbis_instance", "scope", "series", "next", name="uq_code_block_next"),
+        UniqueConstraint(
+            "openbis_instance", "scope", "series", "owner", name="uq_code_block_owner"
+        ),
+        # begins where another one ended; with the first unique, none can overlap
+        ForeignKeyConstraint(
+            ["openbis_instance", "scope", "series", "previous"],
+            [
+                "code_block.openbis_instance",
+                "code_block.scope",
+                "code_block.series",
+                "code_block.next",
+            ],
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
+    openbis_instance: str
+    scope: str  # what the codes are unique within: a project's code
+    series: str
+    first: int = Field(sa_type=BigId)
+    next: int = Field(sa_type=BigId)  # the number behind the last
+    previous: int | None = Field(default=None, sa_type=BigId)  # = first; none for the first block
+    owner: str | None = None  # the registration's key; none for numbers that were passed over
+    created_at: datetime = Field(sa_type=UtcTime)
+
+
 PROJECT_LINK: Table = LinkTable.metadata.tables["project_link"]
 SAMPLE_LINK: Table = LinkTable.metadata.tables["sample_link"]
 LINK_EVENT: Table = LinkTable.metadata.tables["link_event"]
 COHORT_SNAPSHOT: Table = LinkTable.metadata.tables["cohort_snapshot"]
+OPERATION: Table = LinkTable.metadata.tables["operation"]
+OPERATION_CLAIM: Table = LinkTable.metadata.tables["operation_claim"]
+CODE_BLOCK: Table = LinkTable.metadata.tables["code_block"]

@@ -20,6 +20,7 @@ from backends.openbis.client import OpenbisClient
 from link_store.errors import LinkStoreError
 from link_store.store import LinkStore
 from resolvers.errors import NotSignedIn
+from resolvers.link_news import LinkNews
 from resolvers.viewers import ViewerCache
 
 T = TypeVar("T")
@@ -46,6 +47,7 @@ class Services:
     subject_types: tuple[str, ...] = ("Q_BIOLOGICAL_ENTITY",)
     omero_web: str | None = None  # base address of OMERO.web, for viewer links
     omero_web_server: int = 1  # the number that OMERO.web knows our OMERO by
+    link_news: LinkNews = field(default_factory=LinkNews)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,16 @@ class RequestContext:
     loaders: Any = None
     # Makes a bearer token of a user's sessions; set by the composition root.
     issue_token: Callable[[str, SecretStr | None, SecretStr | None], str] = _no_tokens
+    # Makes the context anew for the same visitor; set by the composition root.
+    again: Callable[[], Awaitable[RequestContext]] | None = None
+
+    async def renewed(self) -> RequestContext:
+        """Return a fresh context for the same viewer, for what outlives a request: subscriptions.
+
+        Its deadline, loaders and account begin now, and the viewer's credentials are looked at
+        again.
+        """
+        return self if self.again is None else await self.again()
 
     def openbis_token(self) -> SecretStr:
         """Return the viewer's openBIS session.

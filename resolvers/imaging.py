@@ -78,7 +78,7 @@ async def imaging_of_sample(
             return Imaging(ImagingStatus.GONE if gone else ImagingStatus.NOT_LINKED, None, link)
         dataset = await context.loaders.image_datasets.load(Member(link.omero_id, fetch))
         if dataset is None:
-            return Imaging(await _why_missing(context), None, link)
+            return Imaging(await why_missing(context), None, link)
     except AccessDenied:
         return Imaging(ImagingStatus.NOT_PERMITTED)
     except BackendError as error:
@@ -90,7 +90,7 @@ async def imaging_of_sample(
     return Imaging(ImagingStatus.LINKED, dataset, link)
 
 
-async def _why_missing(context: RequestContext) -> ImagingStatus:
+async def why_missing(context: RequestContext) -> ImagingStatus:
     """Tell a deleted dataset from a hidden one: only an administrator sees everything."""
     identity = await omero_identity(context)
     return ImagingStatus.GONE if identity.is_admin else ImagingStatus.NOT_PERMITTED

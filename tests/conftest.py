@@ -1,13 +1,20 @@
-"""What tests of all folders share: a house of their own, or one for a whole module."""
+"""What tests of all folders share: a house of their own, or one for a whole module; databases."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from link_store.database import LinkDatabase
 from tests.house import House, open_house
+from tests.postgres import PostgresServer, programs, serve
+
+ENGINES = ("sqlite", "postgresql")
 
 
 @pytest.fixture
@@ -22,3 +29,61 @@ async def open_door() -> AsyncIterator[House]:
     """One house for all tests of a module, which must only ask."""
     async with open_house() as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A real PostgreSQL, for the whole run."""
+    found = programs()
+    if found is None:
+        reason = "no PostgreSQL on this machine: install the package `postgresql`"
+        if os.environ.get("OMNIBIS_TEST_POSTGRESQL") == "required":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with serve(found) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The address of an empty database in PostgreSQL."""
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture(params=ENGINES)
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database, once on each engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'links.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all tables, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "links.db"
+    LinkDatabase(f"sqlite:///{path}").migrate_now()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer) -> str:
+    """The name of a PostgreSQL database with all tables, to be copied."""
+    name = postgres_server.create_database()
+    LinkDatabase(postgres_server.url(name)).migrate_now()
+    return name
+
+
+@pytest.fixture(params=ENGINES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a link database with all tables and no links, once on each engine."""
+    if request.param == "sqlite":
+        path = tmp_path / "links.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    with server.database(request.getfixturevalue("postgres_template")) as url:
+        yield url

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
+from starlette.applications import Starlette
 
 from api.app import create_app
 from api.auth import TokenBox
@@ -43,8 +44,11 @@ query ($project: String!, $first: Int!, $type: String) {
 class House:
     """The application over the embedded backends, and what stands behind it."""
 
-    def __init__(self, built: Demonstration, client: httpx.AsyncClient) -> None:
+    def __init__(
+        self, built: Demonstration, client: httpx.AsyncClient, app: Starlette | None = None
+    ) -> None:
         self.built = built
+        self.app: Any = app
         self.world = built.world
         self.client = client
 
@@ -90,4 +94,4 @@ async def open_house(sheet: Sheet | None = None, *, wire: bool = False) -> Async
         await stack.enter_async_context(app.router.lifespan_context(app))
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
         client = httpx.AsyncClient(transport=transport, base_url="http://house.test")
-        yield House(built, await stack.enter_async_context(client))
+        yield House(built, await stack.enter_async_context(client), app)

@@ -38,6 +38,7 @@ def serve(
     key: Path | None = None,
     lifespan: bool = False,
     date: bool = True,
+    websockets: bool = False,
 ) -> Iterator[str]:
     """Serve an ASGI application and yield its address, `http://127.0.0.1:port`.
 
@@ -47,6 +48,7 @@ def serve(
         key: the certificate's private key, if it stands in a file of its own.
         lifespan: whether the application's lifespan is run.
         date: whether answers tell the time.
+        websockets: whether WebSockets are taken.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -55,7 +57,7 @@ def serve(
         uvicorn.Config(
             app,
             lifespan="on" if lifespan else "off",
-            ws="none",
+            ws="websockets-sansio" if websockets else "none",
             log_config=None,
             access_log=False,
             date_header=date,

@@ -3,7 +3,7 @@
 For each document, and each type and selection in it, a plan is made once: Python code that builds
 the nested answer straight from the records. Fields of other sources are fetched for whole pages;
 what a plan cannot do, and whatever is irregular, graphql-core does: the answer is the same, errors
-included. `api/http.py` calls `execute` and nothing else here.
+included. `api/operations.py` calls `execute` and nothing else here.
 
     shelves.py    where plans are kept, by document
     plans.py      which field is read, called, batched, or left to graphql-core
@@ -31,6 +31,7 @@ def execute(
     document: DocumentNode,
     shelves: Shelves,
     *,
+    root: Any = None,
     context: Any,
     variables: Mapping[str, Any] | None = None,
     operation_name: str | None = None,
@@ -42,6 +43,7 @@ def execute(
         schema: graphql-core's schema, made by Strawberry.
         document: the document; the same object for the same text, since plans are kept by it.
         shelves: where the plans of this schema are kept.
+        root: the value of the root, which is a subscription's event.
         context: what resolvers find in `info.context`.
         variables: their values as the client sent them.
         operation_name: which operation, if there are several.
@@ -50,6 +52,7 @@ def execute(
     result: ExecutionResult | Awaitable[ExecutionResult] = execute_plainly(
         schema,
         document,
+        root_value=root,
         context_value=context,
         variable_values=None if variables is None else dict(variables),
         operation_name=operation_name,

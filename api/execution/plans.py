@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from inspect import isawaitable, iscoroutinefunction
+from inspect import iscoroutinefunction
 from typing import Any
 
 from graphql import (
@@ -203,7 +203,7 @@ def _kind_of(
         return Kind.FOREIGN, None, None
     resolver = strawberry.base_resolver
     if resolver is None:
-        plain = definition.resolve is not None and getattr(definition.resolve, "_is_default", False)
+        plain = getattr(definition.resolve, "_is_default", False)
         reads = plain and strawberry.default_resolver is getattr
         return (Kind.READ if reads else Kind.FOREIGN), strawberry, None
     function = resolver.wrapped_func
@@ -214,7 +214,6 @@ def _kind_of(
     is_plain = (
         root is not None
         and not iscoroutinefunction(function)
-        and not isawaitable(function)
         and resolver.info_parameter is None
         and resolver.self_parameter is None
     )

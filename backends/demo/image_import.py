@@ -15,8 +15,7 @@ from typing import Any
 from backends.demo.microscopy import Acquisition, Channel, Instrument, Length, Objective
 from backends.demo.registration import epoch_milliseconds
 from backends.demo.world import OmeroContent
-
-CLIENT_NAMESPACE = "openmicroscopy.org/omero/client/mapAnnotation"
+from backends.sheets.mapping import CLIENT_NAMESPACE
 
 Pairs = Sequence[tuple[str, str]]
 

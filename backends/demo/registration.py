@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from backends.demo.barcodes import Barcodes
 from backends.demo.world import DataSet, Experiment, OpenbisContent, Project, Sample
+from backends.openbis.barcodes import Barcodes
 
 BATCH_PACE = timedelta(milliseconds=40)  # between two entities of one batch
 

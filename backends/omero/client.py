@@ -1,9 +1,9 @@
 """The door to OMERO for everything above: sessions, images, containers, annotations, users.
 
 Every method takes the viewer's session and the request's `Call`, and goes through the lane. The
-work is done in `images.py`, `containers.py` and `facets.py`, and writes are those of `changes.py`;
-no HQL stands here. Objects that the
-viewer may not see are missing from the answers, which is not an error.
+work is done in `images.py`, `containers.py` and `facets.py`; writes are those of `changes.py`, and
+what links need in bulk is `linkage.py`'s. No HQL stands here. Objects that the viewer may not see
+are missing from the answers, which is not an error.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from backends.filters import ContainerFilter, ImageFilter, Page, PageRequest
 from backends.lane import Call, Lane
 from backends.omero import containers, decode, facets, images, queries, thumbnails
 from backends.omero.asking import Ask
-from backends.omero.changes import Changing
 from backends.omero.containers import IMAGE_DATASET, IMAGE_PROJECT
+from backends.omero.linkage import Linkage
 from backends.omero.transport import OmeroIdentity, OmeroTransport
 from backends.records import (
     ExperimenterRecord,
@@ -34,7 +34,7 @@ from backends.records import (
 )
 
 
-class OmeroClient(Changing):
+class OmeroClient(Linkage):
     """Asks OMERO, and changes it, as its viewers.
 
     Args:
@@ -236,6 +236,23 @@ class OmeroClient(Changing):
     async def count_images(self, session: SecretStr, where: ImageFilter | None, call: Call) -> int:
         """How many images."""
         return await images.count(self._ask(session, call), where)
+
+    async def datasets_with_images(
+        self,
+        session: SecretStr,
+        where: ImageFilter | None,
+        call: Call,
+        *,
+        ids: Collection[int] | None = None,
+    ) -> dict[int, int]:
+        """How many matching images each dataset has: of these, or of all that have any."""
+        return await images.datasets_with(self._ask(session, call), where, ids)
+
+    async def count_datasets_with_images(
+        self, session: SecretStr, where: ImageFilter | None, call: Call
+    ) -> int:
+        """How many datasets have a matching image."""
+        return await images.count_datasets_with(self._ask(session, call), where)
 
     async def thumbnails(
         self, session: SecretStr, ids: Collection[int], size: int, call: Call

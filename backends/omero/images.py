@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from backends.fetch import Fetch
-from backends.filters import ImageFilter, Page, PageRequest
+from backends.filters import ImageFilter, Page, PageRequest, Sort
 from backends.omero import decode, facets, queries
 from backends.omero.asking import Ask, Rows, Scope, together
 from backends.omero.conditions import Clause, padded
@@ -27,6 +27,8 @@ from backends.records import ImageRecord
 PAIRS_AT_MOST = 5_000
 # A reply by dataset ids holds no more images than this, whatever the number of datasets.
 IMAGES_PER_CALL = 25_000
+# Rows of two numbers each.
+DATASETS_PER_CALL = 20_000
 
 Images = dict[int, ImageRecord]
 Pages = dict[int, Page[ImageRecord]]
@@ -103,6 +105,43 @@ async def count(ask: Ask, where: ImageFilter | None) -> int:
     if clause is False:
         return 0
     rows = await ask.rows(queries.COUNT_IMAGES.filter(clause), predicates.parameters.values)
+    return int(rows[0][0])
+
+
+async def datasets_with(
+    ask: Ask, where: ImageFilter | None, ids: Collection[int] | None
+) -> dict[int, int]:
+    """How many matching images each dataset has; datasets without any are missing.
+
+    Calls: one per chunk of the given datasets, else one per `DATASETS_PER_CALL` found.
+    """
+    wish = Wish(where, PageRequest(0, Sort("id")), Fetch())
+    if wish.clause is False:
+        return {}
+    if ids is not None:
+        return await _counts(ask, ids, wish)
+    found: dict[int, int] = {}
+    beyond: int | None = None
+    projection = queries.DATASETS_WITH_IMAGES.filter(wish.clause)
+    while True:
+        paged, params = projection, dict(wish.params)
+        if beyond is not None:
+            paged, params = projection.filter("l.parent.id > :beyond"), {**params, "beyond": beyond}
+        rows = await ask.rows(paged, params, limit=DATASETS_PER_CALL)
+        found.update((row[0], row[1]) for row in rows)
+        if len(rows) < DATASETS_PER_CALL:
+            return found
+        beyond = rows[-1][0]
+
+
+async def count_datasets_with(ask: Ask, where: ImageFilter | None) -> int:
+    """How many datasets have a matching image."""
+    predicates = Predicates()
+    clause = predicates.image(where)
+    if clause is False:
+        return 0
+    counting = queries.COUNT_DATASETS_WITH_IMAGES.filter(clause)
+    rows = await ask.rows(counting, predicates.parameters.values)
     return int(rows[0][0])
 
 

@@ -122,6 +122,19 @@ COUNT_MATCHING_IMAGES_OF_DATASETS = Projection(
     "DatasetImageLink l join l.child i",
     group="l.parent.id",
 )
+# The same without naming datasets: of all that have matching images, a page at a time.
+DATASETS_WITH_IMAGES = Projection(
+    "datasetsWithImages",
+    ("l.parent.id", "count(distinct i.id)"),
+    "DatasetImageLink l join l.child i",
+    group="l.parent.id",
+    order=("l.parent.id",),
+)
+COUNT_DATASETS_WITH_IMAGES = Projection(
+    "countDatasetsWithImages",
+    ("count(distinct l.parent.id)",),
+    "DatasetImageLink l join l.child i",
+)
 
 
 # P09 in short: which pixels a thumbnail is drawn from, and their proportions.
@@ -226,6 +239,72 @@ IN_DATASET = (
     "exists (select il.id from DatasetImageLink il "
     "where il.child.id = i.id and il.parent.id = :parent)"
 )
+
+
+# --- What links need in bulk, see `linkage.py` ----------------------------------------------------
+
+CONTAINED_DATASETS = Projection(
+    "containedDatasets",
+    ("l.id", "l.parent.id", "c.id", "c.name", "c.details.group.id"),
+    "ProjectDatasetLink l join l.child c",
+    ("l.parent.id in (:ids)", "l.id > :beyond"),
+    order=("l.id",),
+)
+ADDRESSES_ON_IMAGES = Projection(
+    "addressesOnImages",
+    ("dl.parent.id", "a.textValue"),
+    "ImageAnnotationLink l join l.child a join l.parent i join i.datasetLinks dl",
+    ("a.class = CommentAnnotation", "dl.parent.id in (:ids)", "lower(a.textValue) like :address"),
+    group="dl.parent.id, a.textValue",
+    order=("dl.parent.id", "a.textValue"),
+)
+
+
+def claims(kind: ImagingKind) -> Projection:
+    """One value under a key of all annotations of a namespace, in pages."""
+    return Projection(
+        f"claimsOf{kind}s",
+        ("l.id", "l.parent.id", "mv.value"),
+        f"{kind}AnnotationLink l join l.child a join a.mapValue mv",
+        ("a.ns = :ns", "mv.name = :key", "l.id > :beyond"),
+        order=("l.id",),
+    )
+
+
+def claimants(kind: ImagingKind) -> Projection:
+    """The same for some values, wherever they stand."""
+    return Projection(
+        f"claimantsOf{kind}s",
+        ("l.id", "l.parent.id", "mv.value"),
+        f"{kind}AnnotationLink l join l.child a join a.mapValue mv",
+        ("a.ns = :ns", "mv.name = :key", "mv.value in (:values)"),
+        order=("l.id",),
+    )
+
+
+def addresses(kind: ImagingKind) -> Projection:
+    """Comments that may hold an address."""
+    return Projection(
+        f"addressesOn{kind}s",
+        ("l.parent.id", "a.textValue"),
+        f"{kind}AnnotationLink l join l.child a",
+        (
+            "a.class = CommentAnnotation",
+            "l.parent.id in (:ids)",
+            "lower(a.textValue) like :address",
+        ),
+        order=("l.parent.id", "a.id", "l.id"),
+    )
+
+
+def permissions(kind: ImagingKind) -> Projection:
+    """P40: the suffix of the second name is what makes OMERO tell them."""
+    return Projection(
+        f"permissionsOf{kind}s",
+        ("new map(o.id as id, o as o_details_permissions)",),
+        f"{kind} o",
+        ("o.id in (:ids)",),
+    )
 
 
 # --- Annotations, users -------------------------------------------------------------------------

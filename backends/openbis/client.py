@@ -1,9 +1,10 @@
 """The openBIS client: what resolvers call, one round trip a call, with the viewer's own session.
 
 Questions are `Search`, `Get` and `Count`; several of them travel as one `executeOperations`, and so
-do the writes of one unit of work (`perform`). Sessions are pybis' business, see `session.py`. Every
-call goes through the lane, and every failure is one of `backends/errors.py`. Tokens stay wrapped as
-secrets until the request is written. Nothing is cached here: that is the resolvers' business.
+do the writes of one unit of work: `perform` here, `transact` in `changes.py`. Sessions are pybis'
+business, see `session.py`. Every call goes through the lane, and every failure is one of
+`backends/errors.py`. Tokens stay wrapped as secrets until the request is written. Nothing is cached
+here: that is the resolvers' business.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from backends.openbis.account import (
     PersonalAccessToken,
     is_personal_access_token,
 )
+from backends.openbis.changes import Changing
 from backends.openbis.collector import undisturbed
 from backends.openbis.decode import Decoder
 from backends.openbis.logic import Json
 from backends.openbis.operations import Count, Get, Operation, Request, Search, answer, requests
-from backends.openbis.results import SYNCHRONOUSLY, results_of, whole_results
+from backends.openbis.results import IN_ORDER, SYNCHRONOUSLY, results_of, whole_results
 from backends.openbis.session import Sessions
 from backends.openbis.transport import OpenbisTransport
 from backends.openbis.wire import Wire
@@ -44,8 +46,8 @@ __all__ = [
 ]
 
 
-class OpenbisClient:
-    """Asks one openBIS over one transport.
+class OpenbisClient(Changing):
+    """Asks one openBIS over one transport, and changes it, as its viewers.
 
     Args:
         transport: how requests get there; closed with the client.
@@ -156,8 +158,15 @@ class OpenbisClient:
                 for operation, group in zip(operations, asked, strict=True)
             ]
 
-    async def perform(self, token: SecretStr, operations: Sequence[Json], call: Call) -> list[Json]:
-        """Do write operations in one transaction, in their order: all of them, or none.
+    async def perform(
+        self,
+        token: SecretStr,
+        operations: Sequence[Json],
+        call: Call,
+        *,
+        in_order: bool = False,
+    ) -> list[Json]:
+        """Do write operations in one transaction: all of them, or none.
 
         They are sent exactly once, whatever happens.
 
@@ -165,6 +174,8 @@ class OpenbisClient:
             token: the viewer's session.
             operations: v3 operations such as `as.dto.sample.create.CreateSamplesOperation`.
             call: the request's meter and deadline.
+            in_order: whether they are done as they stand; else openBIS deletes first, then
+                creates, then updates.
 
         Returns:
             One result per operation; ids in `objectIds` are whole, not references.
@@ -175,7 +186,8 @@ class OpenbisClient:
         """
         if not operations:
             return []
-        params = [token.get_secret_value(), list(operations), SYNCHRONOUSLY]
+        how = IN_ORDER if in_order else SYNCHRONOUSLY
+        params = [token.get_secret_value(), list(operations), how]
         root = await self._wire.write("executeOperations", params, call)
         return whole_results(root, len(operations))
 

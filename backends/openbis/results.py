@@ -11,6 +11,7 @@ from backends.errors import ProtocolError, Source
 from backends.openbis.decode import Bean, Decoder
 
 SYNCHRONOUSLY = {"@type": "as.dto.operation.SynchronousOperationExecutionOptions"}
+IN_ORDER = SYNCHRONOUSLY | {"executeInOrder": True}
 
 
 def results_of(root: Any, expected: int) -> list[Bean]:
@@ -29,11 +30,14 @@ def results_of(root: Any, expected: int) -> list[Bean]:
 
 
 def whole_results(root: Any, expected: int) -> list[Bean]:
-    """The results with the ids of what was made written out."""
+    """The results with the ids of what was made, and of deletions, written out."""
     decoder = Decoder(root)
-    return [
-        result | {"objectIds": decoder.beans(result["objectIds"])}
-        if isinstance(result.get("objectIds"), list)
-        else result
-        for result in results_of(root, expected)
-    ]
+    results = []
+    for result in results_of(root, expected):
+        whole = dict(result)
+        if isinstance(result.get("objectIds"), list):
+            whole["objectIds"] = decoder.beans(result["objectIds"])
+        if result.get("deletionId") is not None:
+            whole["deletionId"] = decoder.bean(result["deletionId"])
+        results.append(whole)
+    return results

@@ -13,12 +13,16 @@ import strawberry
 from graphql import GraphQLError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
+from api.auth import Visitor
+from api.drain import Drain
+from api.event_stream import Streams
 from api.guard import Limits
-from api.http import GraphQLEndpoint, Wire
-from api.observe import Drain, Observation
+from api.http import GraphQLEndpoint
+from api.observe import Observation
+from api.operations import Operations, Wire
+from api.websocket import WebSocketEndpoint
 from backends.errors import Source, Unavailable
 from resolvers.context import Degradation, Viewer
 
@@ -93,10 +97,32 @@ class Mutation:
         return True
 
 
+CLOSED: list[str] = []  # the subscriptions whose source was closed
+
+
 @strawberry.type
 class Subscription:
     @strawberry.subscription
-    async def ticks(self) -> AsyncIterator[int]:
+    async def ticks(self, count: int = 1) -> AsyncIterator[int]:
+        for number in range(count):
+            yield number
+
+    @strawberry.subscription
+    async def forever(self, name: str = "forever") -> AsyncIterator[int]:
+        try:
+            yield 1
+            await asyncio.Event().wait()
+        finally:
+            CLOSED.append(name)
+
+    @strawberry.subscription
+    async def failing(self) -> AsyncIterator[int]:
+        yield 1
+        raise ValueError("secret-text-of-a-library")
+
+    @strawberry.subscription
+    async def stillborn(self) -> AsyncIterator[int]:
+        raise Unavailable(Source.OMERO, "OMERO is not reachable; try again soon.")
         yield 1
 
 
@@ -125,8 +151,8 @@ Change = Callable[..., Wire]
 def make_wire() -> Change:
     schema = strawberry.Schema(Query, Mutation, Subscription)
 
-    async def make_context(request: Request) -> TinyContext:
-        if request.headers.get("authorization") == "Bearer bad":
+    async def make_context(visitor: Visitor) -> TinyContext:
+        if visitor.headers.get("authorization") == "Bearer bad":
             raise GraphQLError("Log in again.", extensions={"code": "UNAUTHENTICATED"})
         return TinyContext()
 
@@ -149,9 +175,15 @@ def make_app() -> Callable[..., Starlette]:
     """The endpoint with the layer that observes it, as `api/app.py` puts them together."""
 
     def make(wire: Wire, drain: Drain | None = None) -> Starlette:
+        drain = drain or Drain()
+        operations = Operations(wire)
+        streams = Streams(drain, wire.limits.subscription_seconds, heartbeat=0.2)
         return Starlette(
-            routes=[Route("/graphql", GraphQLEndpoint(wire))],
-            middleware=[Middleware(Observation, drain=drain or Drain())],
+            routes=[
+                Route("/graphql", GraphQLEndpoint(operations, streams)),
+                WebSocketRoute("/graphql", WebSocketEndpoint(operations, drain, init_seconds=0.3)),
+            ],
+            middleware=[Middleware(Observation, drain=drain)],
         )
 
     return make

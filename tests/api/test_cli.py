@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,12 +21,19 @@ def omnibis(*arguments: str, **environment: str) -> Result:
     return CliRunner().invoke(app, list(arguments), env=environment)
 
 
-@pytest.mark.parametrize("command", ["demo", "serve", "migrate", "schema"])
+@pytest.mark.parametrize("command", ["demo", "serve", "migrate", "schema", "links"])
 def test_each_command_explains_itself(command: str) -> None:
     assert command in omnibis("--help").stdout
     explained = omnibis(command, "--help")
     assert explained.exit_code == 0
     assert "Usage" in explained.stdout
+
+
+def test_help_needs_none_of_the_heavy_parts() -> None:
+    heavy = ("resolvers", "strawberry", "pybis", "sqlalchemy", "rich")
+    asked = f"import sys, api.cli; print([each for each in {heavy} if each in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, check=True, text=True)  # noqa: S603 - our own interpreter
+    assert told.stdout == "[]\n"
 
 
 def test_the_version_is_told() -> None:

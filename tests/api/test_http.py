@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from api.drain import Drain
 from api.guard import Limits
-from api.observe import Drain
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
@@ -203,11 +203,13 @@ async def test_other_methods_are_refused(client: httpx.AsyncClient, method: str)
     assert response.headers["allow"] == "GET, POST"
 
 
-async def test_mutations_go_by_post_and_subscriptions_not_at_all(client: httpx.AsyncClient) -> None:
+async def test_mutations_go_by_post_and_subscriptions_not_as_json(
+    client: httpx.AsyncClient,
+) -> None:
     assert (await ask(client, "mutation { touch }")).json()["data"] == {"touch": True}
     response = await ask(client, "subscription { ticks }")
     assert response.status_code == 406
-    assert "Subscriptions are not served" in only_error(response)["message"]
+    assert "accept text/event-stream" in only_error(response)["message"]
 
 
 async def test_a_body_beyond_the_limit_is_not_read(client: httpx.AsyncClient) -> None:
@@ -298,7 +300,7 @@ async def test_credentials_that_cannot_be_used_are_401(client: httpx.AsyncClient
 async def test_a_request_beyond_the_deadline_is_ended(
     make_wire: Any, connect: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.http.GRACE", 0.0)
+    monkeypatch.setattr("api.operations.GRACE", 0.0)
     client = connect(make_wire(limits=Limits(deadline_seconds=0.05)))
     response = await ask(client, "{ slow }")
     assert response.status_code == 504
@@ -340,7 +342,7 @@ async def test_a_draining_server_sends_clients_elsewhere(make_wire: Any, connect
     drain = Drain()
     client = connect(make_wire(), drain)
     assert (await ask(client, "{ hello }")).status_code == 200
-    drain.draining = True
+    drain.begin()
     response = await ask(client, "{ hello }")
     assert response.status_code == 503
     assert response.headers["retry-after"] == "1"

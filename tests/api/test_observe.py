@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from api.observe import REQUESTS, Drain, Health, JsonLines, Observation, record_of
+from api.drain import Drain
+from api.observe import REQUESTS, Health, JsonLines, Observation, record_of
 
 
 @pytest.fixture

@@ -41,6 +41,7 @@ OWN_TYPES = {
     "Mutation",
     "PageInfo",
     "Query",
+    "Subscription",
     "TypeCatalog",
     "UserError",
     "Viewer",

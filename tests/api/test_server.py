@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
-from api.http import Wire
-from api.observe import Drain
+from api.drain import Drain
+from api.operations import Wire
 from api.server import ServerError, _Server, address_of, run, take_port
 
 

@@ -1,46 +1,20 @@
-"""A migrated database per test: a SQLite file, and PostgreSQL as well where a server is offered.
-
-Set `OMNIBIS_TEST_POSTGRESQL` to the URL of a server's maintenance database (its user may create
-databases) and have psycopg installed: then each test runs on both.
-"""
+"""A migrated database per test, on SQLite and on PostgreSQL, and what the tests do with it."""
 
 from __future__ import annotations
 
-import os
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import text
 
 from link_store.database import LinkDatabase
 from link_store.records import NewSampleLink, ProjectLinkRecord
 from link_store.store import LinkStore
 
-SERVER = os.environ.get("OMNIBIS_TEST_POSTGRESQL", "")
-
-
-@pytest.fixture(params=["sqlite", *(["postgresql"] if SERVER else [])])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'links.db'}"
-        return
-    name = f"links_{uuid.uuid4().hex}"
-    server = make_url(SERVER).set(drivername="postgresql+psycopg")
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"create database {name}"))
-    yield server.set(database=name).render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.execute(text(f"drop database {name} with (force)"))
-    engine.dispose()
-
 
 @pytest.fixture
-async def database(url: str) -> AsyncIterator[LinkDatabase]:
-    database = LinkDatabase(url)
-    await database.migrate()
+async def database(database_url: str) -> AsyncIterator[LinkDatabase]:
+    database = LinkDatabase(database_url)
     yield database
     await database.dispose()
 

@@ -110,12 +110,12 @@ asyncio.run(main(*sys.argv[1:]))
 
 @pytest.mark.usefixtures("project")
 async def test_of_several_processes_linking_the_same_ends_one_wins_each(
-    store: LinkStore, url: str
+    store: LinkStore, database_url: str
 ) -> None:
     processes = [
         await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-W", "error", "-c", RACE, url, f"process {number}"),
+            *("-W", "error", "-c", RACE, database_url, f"process {number}"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )

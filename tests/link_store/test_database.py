@@ -18,8 +18,8 @@ from link_store.records import NewSampleLink
 from link_store.store import LinkStore
 
 
-async def test_a_new_database_is_empty_until_migrated(url: str) -> None:
-    database = LinkDatabase(url)
+async def test_a_new_database_is_empty_until_migrated(empty_database_url: str) -> None:
+    database = LinkDatabase(empty_database_url)
     assert await database.current_revision() is None
     assert not await database.is_current()
     with pytest.raises(MigrationRequired, match="omnibis migrate"):
@@ -41,23 +41,23 @@ async def test_migrating_again_changes_nothing(database: LinkDatabase) -> None:
     assert await LinkStore(database).project_links(["P-1"]) == {"P-1": made}
 
 
-async def test_migrating_at_once_in_one_process(url: str) -> None:
-    databases = [LinkDatabase(url) for _ in range(4)]
+async def test_migrating_at_once_in_one_process(empty_database_url: str) -> None:
+    databases = [LinkDatabase(empty_database_url) for _ in range(4)]
     await asyncio.gather(*(database.migrate() for database in databases))
     for database in databases:
         assert await database.is_current()
         await database.dispose()
 
 
-async def test_migrating_without_awaiting_inside_a_running_loop(url: str) -> None:
-    database = LinkDatabase(url)
+async def test_migrating_without_awaiting_inside_a_running_loop(empty_database_url: str) -> None:
+    database = LinkDatabase(empty_database_url)
     database.migrate_now()
     assert await database.is_current()
     await database.dispose()
 
 
-def test_migrating_without_a_loop(url: str) -> None:
-    database = LinkDatabase(url)
+def test_migrating_without_a_loop(empty_database_url: str) -> None:
+    database = LinkDatabase(empty_database_url)
     database.migrate_now()
     assert asyncio.run(checked(database))
 
@@ -74,13 +74,15 @@ MIGRATE = (
 )
 
 
-async def test_replicas_may_migrate_at_once(url: str) -> None:
+async def test_replicas_may_migrate_at_once(empty_database_url: str) -> None:
     processes = [
-        await asyncio.create_subprocess_exec(sys.executable, "-W", "error", "-c", MIGRATE, url)
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-W", "error", "-c", MIGRATE, empty_database_url
+        )
         for _ in range(3)
     ]
     assert [await process.wait() for process in processes] == [0, 0, 0]
-    database = LinkDatabase(url)
+    database = LinkDatabase(empty_database_url)
     assert await checked(database)
 
 

@@ -1,14 +1,9 @@
-"""The migrations against the models, up and down, and as SQL for both dialects.
-
-With `OMNIBIS_TEST_POSTGRESQL` set (see `tests/link_store/conftest.py`) all run on PostgreSQL, too.
-"""
+"""The migrations against the models, up and down, and as SQL; on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, inspect, make_url, text
+from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.engine import URL
 
 import migrations
@@ -25,24 +20,20 @@ from link_store import dialects, migrate
 from link_store.database import LinkDatabase
 from link_store.models import LinkTable
 
-SERVER = os.environ.get("OMNIBIS_TEST_POSTGRESQL", "")
-TABLES = {"project_link", "sample_link", "link_event", "cohort_snapshot"}
+TABLES = {
+    "project_link",
+    "sample_link",
+    "link_event",
+    "cohort_snapshot",
+    "operation",
+    "code_block",
+    "operation_claim",
+}
 
 
-@pytest.fixture(params=["sqlite", *(["postgresql"] if SERVER else [])])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
-    if request.param == "sqlite":
-        yield dialects.urls(f"sqlite:///{tmp_path / 'links.db'}")[1]
-        return
-    name = f"links_{uuid.uuid4().hex}"
-    server = make_url(SERVER).set(drivername="postgresql+psycopg")
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"create database {name}"))
-    yield server.set(database=name)
-    with engine.connect() as connection:
-        connection.execute(text(f"drop database {name} with (force)"))
-    engine.dispose()
+@pytest.fixture
+def url(empty_database_url: str) -> URL:
+    return dialects.urls(empty_database_url)[1]
 
 
 @pytest.fixture
@@ -141,7 +132,9 @@ def test_up_down_and_up_again_leave_the_same_schema(url: URL) -> None:
     first = schema(url)
     migrate.run(url, 5.0, target="base", down=True)
     left = {str(part) for row in schema(url) for part in row}
-    assert not any(re.search(r"project_link|sample_link|link_event|omnibis", one) for one in left)
+    assert not any(
+        re.search(r"project_link|sample_link|link_event|code_block|omnibis", one) for one in left
+    )
     migrate.run(url, 5.0)
     assert schema(url) == first
     assert len(first) > 20

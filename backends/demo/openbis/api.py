@@ -20,6 +20,7 @@ from backends.demo.openbis.kinds import NAMES, Kind
 from backends.demo.openbis.modifications import Modifications
 from backends.demo.openbis.numbering import Numbering
 from backends.demo.openbis.operations import Reading
+from backends.demo.openbis.permissions import rights_of
 from backends.demo.openbis.references import Bean, resolve
 from backends.demo.openbis.rights import USER, Rights
 from backends.demo.openbis.rows import Person
@@ -63,6 +64,7 @@ class Api:
             "getSessionInformation": ("text", self._session_information),
             "getServerInformation": ("text", self._server_information),
             "getServerPublicInformation": ("", _public_information),
+            "getRights": ("text list bean", self._get_rights),
             "createPermIdStrings": ("text number", self._create_perm_ids),
             "createCodes": ("text text text number", self._create_codes),
             "executeOperations": ("text list bean", self._execute),
@@ -213,6 +215,13 @@ class Api:
                 f"'[PROJECT_USER, SPACE_ETL_SERVER]' could be found in roles of user "
                 f"'{rights.person.user_id}'.\"."
             )
+
+    def _get_rights(self, token: str | None, ids: list[Any], options: Any) -> dict[str, Bean]:
+        rights = self.rights(self.sessions.require(token))
+        rights.require_any_role()
+        if options is None:
+            raise UserFailure.in_operation("Fetch options cannot be null.")
+        return rights_of(self.catalog, rights, ids or [])
 
     def _searcher(self, kind: Kind) -> Method:
         def search(token: str | None, criteria: Any, options: Any) -> Bean:

@@ -5,19 +5,19 @@ Each check appends faults and changes nothing. Called by `loader.py` before it p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 
-from backends.demo.sheet.faults import Fault
-from backends.demo.sheet.mapping import Mapping
-from backends.demo.sheet.table import Table
-from backends.demo.sheet.values import declared_types, typed_value
+from backends.demo.sheet.mapping import StudyMapping
 from backends.demo.world import OpenbisContent, World
+from backends.sheets.faults import Fault
+from backends.sheets.table import Table
+from backends.sheets.values import typed_value
 
 UNITS = frozenset({"MILLIMETER", "MICROMETER", "NANOMETER", "ANGSTROM", "CENTIMETER", "PIXEL"})
 
 
-def check_columns(mapping: Mapping, table: Table, faults: list[Fault]) -> None:
+def check_columns(mapping: StudyMapping, table: Table, faults: list[Fault]) -> None:
     """Check that every column the mapping names is there."""
     faults += [
         Fault(1, column, f"the sheet has no such column; {setting} of the mapping names it")
@@ -26,7 +26,7 @@ def check_columns(mapping: Mapping, table: Table, faults: list[Fault]) -> None:
     ]
 
 
-def check_world(mapping: Mapping, world: World, faults: list[Fault]) -> None:
+def check_world(mapping: StudyMapping, world: World, faults: list[Fault]) -> None:
     """Check that the study can go into this world."""
     problems = chain(
         _study(mapping, world),
@@ -38,7 +38,7 @@ def check_world(mapping: Mapping, world: World, faults: list[Fault]) -> None:
     faults += [Fault(None, setting, f"mapping: {message}") for setting, message in problems]
 
 
-def _study(mapping: Mapping, world: World) -> Iterator[tuple[str, str]]:
+def _study(mapping: StudyMapping, world: World) -> Iterator[tuple[str, str]]:
     study = mapping.study
     if any(project.code == study.project for project in world.openbis.projects):
         yield "study.project", f"a project {study.project} is there already"
@@ -52,7 +52,7 @@ def _study(mapping: Mapping, world: World) -> Iterator[tuple[str, str]]:
             yield "study", f"OMERO knows no user {user}"
 
 
-def _properties(mapping: Mapping, content: OpenbisContent) -> Iterator[tuple[str, str]]:
+def _properties(mapping: StudyMapping, content: OpenbisContent) -> Iterator[tuple[str, str]]:
     known = dict(declared_types(content))
     codes = {(each.kind, each.code) for each in content.entity_types}
     for new in mapping.new_properties:
@@ -78,7 +78,7 @@ def _properties(mapping: Mapping, content: OpenbisContent) -> Iterator[tuple[str
                 yield f"{path}.properties", f"{each.code} is there already, as {kind}"
 
 
-def _constants(mapping: Mapping, content: OpenbisContent) -> Iterator[tuple[str, str]]:
+def _constants(mapping: StudyMapping, content: OpenbisContent) -> Iterator[tuple[str, str]]:
     """Constants must be of known property types and of their data type."""
     known = dict(declared_types(content))
     known |= {new.code: (new.data_type, None) for new in mapping.new_properties}
@@ -101,7 +101,7 @@ def _constants(mapping: Mapping, content: OpenbisContent) -> Iterator[tuple[str,
                     yield path, f"{code}: {error}"
 
 
-def _images(mapping: Mapping) -> Iterator[tuple[str, str]]:
+def _images(mapping: StudyMapping) -> Iterator[tuple[str, str]]:
     for name, kind in mapping.images.kinds.items():
         if kind.acquisition not in mapping.acquisitions:
             yield f"images.kinds.{name}", f"there is no acquisition {kind.acquisition!r}"
@@ -112,7 +112,7 @@ def _images(mapping: Mapping) -> Iterator[tuple[str, str]]:
             yield f"acquisitions.{name}.channels", "name at least one channel"
 
 
-def _omics(mapping: Mapping, content: OpenbisContent) -> Iterator[tuple[str, str]]:
+def _omics(mapping: StudyMapping, content: OpenbisContent) -> Iterator[tuple[str, str]]:
     codes = {(each.kind, each.code) for each in content.entity_types}
     known = dict(declared_types(content))
     known |= {new.code: (new.data_type, None) for new in mapping.new_properties}
@@ -129,3 +129,8 @@ def _omics(mapping: Mapping, content: OpenbisContent) -> Iterator[tuple[str, str
             yield "omics.constants", f"{each.property} holds the accession"
         if each.kind == "LINK" and each.system not in systems:
             yield "omics.system", f"{each.label} is of kind LINK and needs an external system"
+
+
+def declared_types(content: OpenbisContent) -> Mapping[str, tuple[str, str | None]]:
+    """Return data type and vocabulary of each property type that is there."""
+    return {each.code: (each.data_type, each.vocabulary) for each in content.property_types}

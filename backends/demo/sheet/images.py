@@ -7,7 +7,7 @@ series. Acquisition metadata comes from the mapping, and every image says so. Ca
 
 from __future__ import annotations
 
-from backends.demo.image_import import CLIENT_NAMESPACE, ImageImport
+from backends.demo.image_import import ImageImport
 from backends.demo.linkage import link_sample
 from backends.demo.microscopy import (
     Acquisition,
@@ -18,9 +18,10 @@ from backends.demo.microscopy import (
     bright_field,
 )
 from backends.demo.registration import Registration
-from backends.demo.sheet.mapping import AcquisitionDefaults, Mapping, Scanner
-from backends.demo.sheet.plan import Plan
+from backends.demo.sheet.mapping import StudyMapping
 from backends.demo.world import Sample, World
+from backends.sheets.mapping import CLIENT_NAMESPACE, AcquisitionDefaults, Scanner
+from backends.sheets.plan import Plan
 
 SHEET_NAMESPACE = "omnibis/sheet"
 ASSUMED = [("Acquisition metadata", "assumed by the mapping, not part of the sheet")]
@@ -29,7 +30,7 @@ ASSUMED = [("Acquisition metadata", "assumed by the mapping, not part of the she
 def import_images(
     world: World,
     images: ImageImport,
-    mapping: Mapping,
+    mapping: StudyMapping,
     plan: Plan,
     *,
     registration: Registration,

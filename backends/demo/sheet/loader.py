@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backends.demo.barcodes import LAST_COUNTER, LETTERS
 from backends.demo.sheet.checks import check_columns, check_world
-from backends.demo.sheet.faults import Fault, SheetError
-from backends.demo.sheet.mapping import read_mapping
-from backends.demo.sheet.plan import plan_rows
+from backends.demo.sheet.mapping import StudyMapping
 from backends.demo.sheet.study import SheetReport, write_study
-from backends.demo.sheet.table import read_table
-from backends.demo.sheet.values import Vocabularies
 from backends.demo.world import World
+from backends.openbis.barcodes import LAST_COUNTER, LETTERS
+from backends.sheets.faults import Fault, SheetError
+from backends.sheets.mapping import read_mapping
+from backends.sheets.plan import plan_rows
+from backends.sheets.table import delimiter_of, read_table
+from backends.sheets.values import Vocabularies
 
 __all__ = ["Fault", "SheetError", "SheetReport", "load_sheet"]
 
@@ -37,9 +38,9 @@ def load_sheet(world: World, sheet: Path, mapping: Path) -> SheetReport:
         SheetError: with every fault of the sheet and the mapping, by line and column.
     """
     faults: list[Fault] = []
-    described = read_mapping(mapping, faults)
+    described = read_mapping(mapping, faults, StudyMapping)
     delimiter = described.sheet.delimiter if described else None
-    table = read_table(sheet, delimiter or _delimiter(sheet), faults)
+    table = read_table(sheet, delimiter or delimiter_of(sheet.name), faults)
     if described is None:
         raise SheetError(faults)
     check_world(described, world, faults)
@@ -47,7 +48,12 @@ def load_sheet(world: World, sheet: Path, mapping: Path) -> SheetReport:
         missing: list[Fault] = []
         check_columns(described, table, missing)
         faults += missing
-        vocabularies = Vocabularies(world.openbis)
+        vocabularies = Vocabularies(
+            {
+                each.code: {term.code: term.label for term in each.terms}
+                for each in world.openbis.vocabularies
+            }
+        )
         if not missing:
             plan = plan_rows(table, described, vocabularies, faults)
             if len(plan.samples) > MOST_SAMPLES:
@@ -55,7 +61,3 @@ def load_sheet(world: World, sheet: Path, mapping: Path) -> SheetReport:
     if faults:
         raise SheetError(faults)
     return write_study(world, described, plan, vocabularies)
-
-
-def _delimiter(sheet: Path) -> str:
-    return "\t" if sheet.suffix.lower() in {".tsv", ".tab"} else ","

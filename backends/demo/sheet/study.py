@@ -17,9 +17,7 @@ from backends.demo.image_import import ImageImport
 from backends.demo.linkage import link_project
 from backends.demo.registration import Registration, epoch_milliseconds
 from backends.demo.sheet.images import import_images
-from backends.demo.sheet.mapping import Entity, Mapping, OmicsColumn
-from backends.demo.sheet.plan import Plan, PlannedEntity
-from backends.demo.sheet.values import Vocabularies
+from backends.demo.sheet.mapping import StudyMapping
 from backends.demo.world import (
     EntityType,
     ExternalDms,
@@ -31,6 +29,9 @@ from backends.demo.world import (
     Vocabulary,
     World,
 )
+from backends.sheets.mapping import Entity, OmicsColumn
+from backends.sheets.plan import Plan, PlannedEntity
+from backends.sheets.values import Vocabularies
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class SheetReport:
 
 
 def write_study(
-    world: World, mapping: Mapping, plan: Plan, vocabularies: Vocabularies
+    world: World, mapping: StudyMapping, plan: Plan, vocabularies: Vocabularies
 ) -> SheetReport:
     """Write a plan and say what was written."""
     _extend_masterdata(world, mapping, vocabularies)
@@ -95,7 +96,7 @@ def write_study(
     )
 
 
-def _extend_masterdata(world: World, mapping: Mapping, vocabularies: Vocabularies) -> None:
+def _extend_masterdata(world: World, mapping: StudyMapping, vocabularies: Vocabularies) -> None:
     content = world.openbis
     content.vocabularies += [
         Vocabulary(
@@ -131,7 +132,7 @@ def _extend_masterdata(world: World, mapping: Mapping, vocabularies: Vocabularie
     ]
 
 
-def _entities(mapping: Mapping) -> list[tuple[Entity, str]]:
+def _entities(mapping: StudyMapping) -> list[tuple[Entity, str]]:
     found = [(mapping.sample, "Q_BIOLOGICAL_SAMPLE")]
     if mapping.subject is not None:
         found.append((mapping.subject, "Q_BIOLOGICAL_ENTITY"))
@@ -150,7 +151,7 @@ def _assign(entity_type: EntityType, codes: list[str]) -> None:
             entity_type.property_codes.append(code)
 
 
-def _open_access(world: World, mapping: Mapping) -> None:
+def _open_access(world: World, mapping: StudyMapping) -> None:
     study = mapping.study
     if all(space.code != study.space for space in world.openbis.spaces):
         registered = epoch_milliseconds(study.registered)
@@ -186,7 +187,7 @@ def _open_access(world: World, mapping: Mapping) -> None:
 
 
 def _register_samples(
-    registration: Registration, mapping: Mapping, plan: Plan
+    registration: Registration, mapping: StudyMapping, plan: Plan
 ) -> dict[str, Sample]:
     code = registration.project.code
     info = registration.experiment(
@@ -235,7 +236,7 @@ def _assign_factors(
 
 
 def _register_omics(
-    registration: Registration, mapping: Mapping, plan: Plan, samples: dict[str, Sample]
+    registration: Registration, mapping: StudyMapping, plan: Plan, samples: dict[str, Sample]
 ) -> dict[str, int]:
     registration.pause(days=1)
     counts = Counter({column.label: 0 for column in mapping.omics})

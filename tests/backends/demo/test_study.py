@@ -12,11 +12,11 @@ from defusedxml.ElementTree import fromstring
 
 from backends.demo import irregularities as odd
 from backends.demo.accounts import SYSTEM_GROUP, omero_group, omero_user
-from backends.demo.barcodes import is_barcode
 from backends.demo.linkage import KEY_PERM_ID, LINK_NAMESPACE
 from backends.demo.omero.model import Property, omero_model
 from backends.demo.study import build_world
 from backends.demo.world import DataSet, Sample, World
+from backends.openbis.barcodes import is_barcode
 
 
 @pytest.fixture(scope="module")

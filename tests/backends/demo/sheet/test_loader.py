@@ -15,12 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backends.demo.accounts import add_omero_accounts, add_openbis_accounts
-from backends.demo.barcodes import is_barcode
 from backends.demo.linkage import LINK_NAMESPACE
 from backends.demo.masterdata import add_masterdata
 from backends.demo.sheet.loader import SheetError, SheetReport, load_sheet
 from backends.demo.study import build_world
 from backends.demo.world import Sample, World
+from backends.openbis.barcodes import is_barcode
 
 ROOT = Path(__file__).parents[4]
 IDR_SHEET = ROOT.parent / "shared" / "data" / "idr0082-experimentA-annotation.csv"
@@ -449,22 +449,28 @@ def test_the_line_is_the_line_of_the_file(world: World, mapping: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("content", "line", "message"),
+    ("content", "place", "message"),
     [
-        (b"", 1, "the sheet is empty: its first line names the columns"),
-        (b"\n \n", 1, "the sheet is empty: its first line names the columns"),
-        (b"Patient\nJos\xe9\n", 2, "not UTF-8 (byte 12): save the sheet as UTF-8"),
-        ("Patient\n".encode("utf-16"), 1, "not UTF-8 (byte 1): save the sheet as UTF-8"),
-        (",".join(HEADER).encode(), None, "the sheet has no rows below its header"),
+        (b"", (1, None), "the sheet is empty: its first line names the columns"),
+        (b"\n \n", (1, None), "the sheet is empty: its first line names the columns"),
+        (b"Patient\nJos\xe9\n", (2, "Patient"), "not UTF-8: save the sheet as UTF-8"),
+        ("Patient\n".encode("utf-16"), (1, None), "UTF-16: save the sheet as UTF-8"),
+        (",".join(HEADER).encode(), (None, None), "the sheet has no rows below its header"),
     ],
     ids=["empty", "blank", "latin-1", "utf-16", "header only"],
 )
 def test_unreadable_sheets(
-    world: World, mapping: Path, tmp_path: Path, *, content: bytes, line: int | None, message: str
+    world: World,
+    mapping: Path,
+    tmp_path: Path,
+    *,
+    content: bytes,
+    place: tuple[int | None, str | None],
+    message: str,
 ) -> None:
     sheet = tmp_path / "s.csv"
     sheet.write_bytes(content)
-    assert (line, None, message) in faults_of(world, sheet, mapping)
+    assert (*place, message) in faults_of(world, sheet, mapping)
 
 
 def test_an_open_quote_is_a_fault(world: World, mapping: Path, tmp_path: Path) -> None:

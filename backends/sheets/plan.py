@@ -1,7 +1,7 @@
 """What a sheet says, once it is understood: subjects, samples with images and accessions.
 
 `plan_rows` folds the rows of a sheet into one entry for each sample, and reports every cell that
-does not fit. It looks at a world but does not change it; `study.py` writes a plan.
+does not fit. It changes nothing: the demonstration's loader and the registration write plans.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from backends.demo.sheet.faults import Fault
-from backends.demo.sheet.mapping import Entity, Mapping
-from backends.demo.sheet.table import Row, Table
-from backends.demo.sheet.values import Vocabularies, property_value
+from backends.sheets.faults import Fault, too_many
+from backends.sheets.mapping import Entity, Images, Mapping
+from backends.sheets.table import Row, Table
+from backends.sheets.values import Vocabularies, property_value
 
 Triple = tuple[str, str, str]  # namespace, key, value
 
@@ -66,6 +66,8 @@ class _Planner:
                 self._entity(self.plan.subjects, mapping.subject, name, row, ())
             else:
                 self._miss(row, mapping.subject.column)
+        if mapping.sample is None:
+            return
         name = row.cells[mapping.sample.column]
         if not name:
             self._miss(row, mapping.sample.column)
@@ -81,7 +83,8 @@ class _Planner:
             }
         elif sample.subject != subject and mapping.subject is not None:
             self._conflict(row, mapping.subject.column, name, sample.subject or "", sample.line)
-        self._image(sample, row)
+        if mapping.images is not None:
+            self._image(mapping.images, sample, row)
 
     def _miss(self, row: Row, column: str) -> None:
         self._faults.append(Fault(row.line, column, "must not be empty"))
@@ -124,8 +127,7 @@ class _Planner:
                 entity.factors[each.factor] = cell
         return entity
 
-    def _image(self, sample: PlannedEntity, row: Row) -> None:
-        images = self._mapping.images
+    def _image(self, images: Images, sample: PlannedEntity, row: Row) -> None:
         empty = [
             column for column in (images.name, images.file, images.kind) if not row.cells[column]
         ]
@@ -143,21 +145,21 @@ class _Planner:
             self._faults.append(Fault(row.line, images.name, message))
         if not empty and name not in sample.images:
             sample.images[name] = PlannedImage(
-                name, row.cells[images.file], kind, list(self._pairs(row))
+                name, row.cells[images.file], kind, list(_pairs(images, row))
             )
             sample.image_lines[name] = row.line
 
-    def _pairs(self, row: Row) -> Iterator[Triple]:
-        images = self._mapping.images
-        for namespace, pairs in images.constants.items():
-            for key, value in pairs.items():
-                yield namespace, key, value
-        kind = images.kinds.get(row.cells[images.kind])
-        for key, value in (kind.key_values if kind else {}).items():
-            yield "", key, value
-        for each in images.key_values:
-            if row.cells[each.column]:
-                yield each.namespace, each.key or each.column, row.cells[each.column]
+
+def _pairs(images: Images, row: Row) -> Iterator[Triple]:
+    for namespace, pairs in images.constants.items():
+        for key, value in pairs.items():
+            yield namespace, key, value
+    kind = images.kinds.get(row.cells[images.kind])
+    for key, value in (kind.key_values if kind else {}).items():
+        yield "", key, value
+    for each in images.key_values:
+        if row.cells[each.column]:
+            yield each.namespace, each.key or each.column, row.cells[each.column]
 
 
 def plan_rows(
@@ -167,4 +169,6 @@ def plan_rows(
     planner = _Planner(mapping, vocabularies, faults)
     for row in table.rows:
         planner.add(row)
+        if too_many(faults):
+            break
     return planner.plan

@@ -1,7 +1,8 @@
 """Reading a delimited text file into lines of cells, with every fault of its form.
 
 UTF-8 with or without byte order mark, quoted cells over several lines, blank lines skipped. Cells
-are text and nothing else: what looks like a formula stays as it is. `loader.py` gives them meaning.
+are text and nothing else. Size, rows and faults are bounded, so that a sheet of any size costs
+little. The mapping, or the sheet's own header, gives the cells meaning; see `plan.py`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from backends.demo.sheet.faults import Fault
+from backends.sheets.faults import Fault, too_many
+
+LARGEST: Final = 16_000_000  # bytes
+MOST_ROWS: Final = 100_000
+LOST: Final = "\N{REPLACEMENT CHARACTER}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +40,34 @@ class Table:
 
 
 def read_table(sheet: Path, delimiter: str, faults: list[Fault]) -> Table:
-    """Read a sheet, adding to `faults` whatever is wrong with its form."""
+    """Read a sheet, adding to `faults` whatever is wrong with its form.
+
+    No more of a file is read than `LARGEST` bytes, whatever its size.
+    """
+    try:
+        with sheet.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        faults.append(Fault(None, None, f"the sheet cannot be read: {error.strerror}"))
+        return Table((), ())
+    return parse_table(data, delimiter, faults)
+
+
+def parse_table(data: bytes, delimiter: str, faults: list[Fault]) -> Table:
+    """Read a sheet's bytes, adding to `faults` whatever is wrong with its form."""
+    if len(data) > LARGEST:
+        size = f"{LARGEST // 1_000_000} MB"
+        faults.append(Fault(None, None, f"the sheet is larger than {size}: split it"))
+        return Table((), ())
     before = len(faults)
-    text = _decode(sheet, faults)
-    lines = [] if text is None else _split(text, delimiter, faults)
+    lines = _split(_decode(data, faults), delimiter, faults)
     if not lines:
         if len(faults) == before:
             faults.append(Fault(1, None, "the sheet is empty: its first line names the columns"))
         return Table((), ())
     (_, header), *records = lines
     columns = tuple(name.strip() for name in header)
+    _check_characters(1, columns, header, faults)
     _check_header(columns, faults)
     rows = []
     for line, cells in records:
@@ -53,32 +77,35 @@ def read_table(sheet: Path, delimiter: str, faults: list[Fault]) -> Table:
         else:
             stripped = (cell.strip() for cell in cells)
             rows.append(Row(line, dict(zip(columns, stripped, strict=True))))
+        if too_many(faults):
+            break
     if not records:
         faults.append(Fault(None, None, "the sheet has no rows below its header"))
     return Table(columns, tuple(rows))
 
 
-def _decode(sheet: Path, faults: list[Fault]) -> str | None:
-    try:
-        data = sheet.read_bytes()
-    except OSError as error:
-        faults.append(Fault(None, None, f"the sheet cannot be read: {error.strerror}"))
-        return None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        message = f"not UTF-8 (byte {error.start + 1}): save the sheet as UTF-8"
-        faults.append(Fault(line, None, message))
-        return None
+def delimiter_of(name: str) -> str:
+    """Return the delimiter that a file's name speaks for: a tab for TSV, else a comma."""
+    return "\t" if name.lower().endswith((".tsv", ".tab")) else ","
+
+
+def _decode(data: bytes, faults: list[Fault]) -> str:
+    """Return the text; what is not UTF-8 becomes `LOST`, which is a fault of its cell."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        faults.append(Fault(1, None, "UTF-16: save the sheet as UTF-8"))
+        return ""
+    return data.decode("utf-8-sig", errors="replace")
 
 
 def _split(text: str, delimiter: str, faults: list[Fault]) -> list[tuple[int, list[str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    lines = []
+    lines: list[tuple[int, list[str]]] = []
     begins = 1
     try:
         for cells in reader:
+            if len(lines) > MOST_ROWS:
+                faults.append(Fault(begins, None, f"more than {MOST_ROWS} rows: split the sheet"))
+                return []
             if any(cell.strip() for cell in cells):
                 lines.append((begins, cells))
             begins = reader.line_num + 1
@@ -102,8 +129,12 @@ def _check_characters(
     line: int, columns: Sequence[str], cells: Sequence[str], faults: list[Fault]
 ) -> None:
     for number, cell in enumerate(cells):
-        if any(map(_is_control, cell)):
-            column = columns[number] if number < len(columns) else str(number + 1)
+        if cell.isascii() and cell.isprintable():
+            continue
+        column = columns[number] if number < len(columns) else str(number + 1)
+        if LOST in cell:
+            faults.append(Fault(line, column, "not UTF-8: save the sheet as UTF-8"))
+        elif any(map(_is_control, cell)):
             faults.append(Fault(line, column, "holds a control character: remove it"))
 
 

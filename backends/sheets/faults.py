@@ -1,13 +1,15 @@
 """What is wrong with a sheet or its mapping: every fault with its place, raised together.
 
-The reader, the mapping and the checks append to one list of `Fault`; `loader.py` raises them as one
-`SheetError`, before anything has been loaded.
+The reader, the mapping and the checks append to one list of `Fault`; who called them raises it as
+one `SheetError`, before anything has been written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+MOST_FAULTS: Final = 1000  # listed; nobody mends more at a time
 
 
 class Fault(NamedTuple):
@@ -34,3 +36,13 @@ class SheetError(Exception):
         count = len(self.faults)
         head = f"nothing was loaded: {count} fault{'s' if count > 1 else ''}"
         super().__init__("\n".join([head, *map(str, self.faults)]))
+
+
+def too_many(faults: list[Fault]) -> bool:
+    """Tell whether enough faults are listed; the last one then says that there may be more."""
+    if len(faults) < MOST_FAULTS:
+        return False
+    more = Fault(None, None, f"there are {MOST_FAULTS} faults or more: mend these first")
+    if more not in faults[-2:]:
+        faults.append(more)
+    return True

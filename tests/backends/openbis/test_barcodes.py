@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.demo.barcodes import ALPHABET, Barcodes, barcode, check_character, is_barcode
+from backends.openbis.barcodes import ALPHABET, Barcodes, barcode, check_character, is_barcode
 
 PROJECTS = st.text(alphabet=ALPHABET, min_size=4, max_size=4).map("Q".__add__)
 NUMBERS = st.integers(min_value=1, max_value=999 * 24)

@@ -1,0 +1,280 @@
+"""GraphQL operations, whatever the wire: from parameters to the bodies of responses.
+
+`Operations` finds the document, makes the context, runs the operation within its deadline, and
+shapes what came of it: data, errors with their codes, and `extensions`. `api/http.py` and
+`api/websocket.py` put the bodies on their wires. What is refused before anything ran is raised:
+`Refused` with an HTTP status, `Refusal` with GraphQL errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, cast
+
+import strawberry
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    OperationDefinitionNode,
+    OperationType,
+    create_source_event_stream,
+)
+
+from api.auth import Visitor
+from api.documents import Documents, Refusal, operation_of, user_error
+from api.execution import Shelves, execute
+from api.guard import Limits
+from api.observe import RequestRecord, log_failure
+from api.parameters import Parameters, Refused
+from resolvers.context import Degradation, Viewer
+
+GRACE: Final = 2.0  # seconds after the deadline in which the lanes' own time-outs still get through
+Body = dict[str, Any]
+
+
+class Context(Protocol):
+    """What is read off a request's context when it is done; see `resolvers.context`."""
+
+    viewer: Viewer
+
+    @property
+    def degradations(self) -> Mapping[Any, Degradation]:
+        """The sources that failed below fields which answered all the same."""
+        ...
+
+    def sources(self) -> dict[str, str]:
+        """The state of each source."""
+        ...
+
+    def cost(self) -> dict[str, Any]:
+        """What was spent on each source."""
+        ...
+
+
+MakeContext = Callable[[Visitor], Awaitable[Any]]
+FormatError = Callable[[GraphQLError, str], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What operations are run with.
+
+    Args:
+        schema: the Strawberry schema.
+        make_context: makes the context of one visitor; may raise a GraphQLError with its code.
+        format_error: turns an error into what the client sees, given the request id.
+        collapse: tells errors that say the same once.
+        limits: how much one request may ask.
+        introspection: whether `__schema` and `__type` are answered.
+        suggestions: whether errors may say "Did you mean …?".
+        renew: whether a query that has run should run once more, because sessions that are ours
+            had expired and are renewed now.
+    """
+
+    schema: strawberry.Schema
+    make_context: MakeContext
+    format_error: FormatError
+    limits: Limits
+    collapse: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda errors: errors
+    introspection: bool = False
+    suggestions: bool = False
+    renew: Callable[[Any], bool] = lambda context: False  # noqa: ARG005 - named for the reader
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A valid document, and what is to be run of it; no operation where none can be chosen."""
+
+    document: DocumentNode
+    operation: OperationDefinitionNode | None
+    parameters: Parameters
+
+    @property
+    def kind(self) -> OperationType | None:
+        """Query, mutation or subscription."""
+        return None if self.operation is None else self.operation.operation
+
+
+class Operations:
+    """Runs the operations of one schema."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self.limits = wire.limits
+        self._graphql = wire.schema._schema  # noqa: SLF001 - Strawberry names no other way
+        self._shelves = Shelves()
+        self._documents = Documents(
+            self._graphql,
+            wire.limits,
+            introspection=wire.introspection,
+            suggestions=wire.suggestions,
+        )
+
+    def prepare(self, parameters: Parameters, record: RequestRecord) -> Prepared:
+        """Find the document and the operation, and note them.
+
+        Raises:
+            Refusal: the document is not one of this schema, or too large.
+        """
+        document = self._documents.get(parameters.query)
+        operation = operation_of(document, parameters.operation_name)
+        if operation is not None:
+            record.operation = None if operation.name is None else operation.name.value[:100]
+            record.kind = operation.operation.value
+        return Prepared(document, operation, parameters)
+
+    async def answer(self, prepared: Prepared, visitor: Visitor, record: RequestRecord) -> Body:
+        """Run a query or a mutation.
+
+        Raises:
+            Refused: the visitor's credentials cannot be used, or the time was over.
+            Refusal: nothing was run: no such operation, or variables that do not fit.
+        """
+        context = await self.admit(visitor)
+        result = await self._run(prepared, context)
+        if prepared.kind is OperationType.QUERY and self._wire.renew(context):
+            context = await self.admit(visitor)
+            result = await self._run(prepared, context)
+        if result.data is None and not any(error.path for error in result.errors or ()):
+            raise Refusal(tuple(map(user_error, result.errors or ())))
+        return self._body(result, context, record)
+
+    async def subscribe(
+        self, prepared: Prepared, visitor: Visitor, record: RequestRecord
+    ) -> AsyncGenerator[Body, None]:
+        """Open a subscription, and return a generator of one body for each event.
+
+        Each event has a context of its own, and so its deadline, its loaders and its account; a
+        token that has expired meanwhile ends the stream. A source that fails ends it, too, with a
+        body that says why.
+
+        Raises:
+            Refused: the visitor's credentials cannot be used.
+            Refusal: nothing was run: variables that do not fit, or a source that did not open.
+        """
+        source = await self._source(prepared, await self.admit(visitor))
+        if isinstance(source, ExecutionResult):
+            raise Refusal(tuple(source.errors or ()))
+        return self._events(source, prepared, visitor, record)
+
+    async def _events(
+        self,
+        source: AsyncIterable[Any],
+        prepared: Prepared,
+        visitor: Visitor,
+        record: RequestRecord,
+    ) -> AsyncGenerator[Body, None]:
+        async with aclosing(cast("AsyncGenerator[Any, None]", aiter(source))) as stream:
+            while True:
+                try:
+                    event = await anext(stream)
+                    context = await self.admit(visitor)
+                    result = await self._run(prepared, context, event)
+                except StopAsyncIteration:
+                    return
+                except Refused as refused:  # the token has expired, or the event took too long
+                    yield self.refusal((refused.error,), record)
+                    return
+                except Exception as error:  # noqa: BLE001 - the source's; formatted like a field's
+                    told = GraphQLError(str(error), original_error=error)
+                    yield self.refusal((told,), record)
+                    return
+                yield self._body(result, context, record)
+
+    async def admit(self, visitor: Visitor) -> Any:
+        """Make the context of a visitor.
+
+        Raises:
+            Refused: the credentials cannot be used.
+        """
+        try:
+            return await self._wire.make_context(visitor)
+        except GraphQLError as error:
+            raise Refused(401, error, {"WWW-Authenticate": "Bearer"}) from None
+
+    def refusal(self, errors: tuple[GraphQLError, ...], record: RequestRecord) -> Body:
+        """Shape what is said when nothing was run, or no more is."""
+        record.refused = True
+        return {
+            "errors": [self._format(error, record) for error in errors],
+            "extensions": {"requestId": record.request_id},
+        }
+
+    async def _run(self, prepared: Prepared, context: Any, event: Any = None) -> ExecutionResult:
+        """Run one operation; the deadline here is the last resort behind the lanes' own."""
+        try:
+            async with asyncio.timeout(self._wire.limits.deadline_seconds + GRACE):
+                return await self._execute(prepared, context, event)
+        except TimeoutError:
+            error = GraphQLError(
+                "The request took longer than this server's limit; ask for less.",
+                extensions={"code": "BACKEND_TIMEOUT", "retryable": True},
+            )
+            raise Refused(504, error) from None
+
+    async def _execute(self, prepared: Prepared, context: Any, event: Any) -> ExecutionResult:
+        result = execute(
+            self._graphql,
+            prepared.document,
+            self._shelves,
+            root=event,
+            context=context,
+            variables=prepared.parameters.variables,
+            operation_name=prepared.parameters.operation_name,
+            suggestions=self._wire.suggestions,
+        )
+        return result if isinstance(result, ExecutionResult) else await result
+
+    async def _source(
+        self, prepared: Prepared, context: Any
+    ) -> AsyncIterable[Any] | ExecutionResult:
+        executor: Any = self._wire.schema.execution_context_class.build(
+            self._graphql,
+            prepared.document,
+            None,
+            context,
+            prepared.parameters.variables,
+            prepared.parameters.operation_name,
+            hide_suggestions=not self._wire.suggestions,
+            operation_extensions=None,
+        )
+        if isinstance(executor, list):
+            return ExecutionResult(None, list(map(user_error, executor)))
+        source = create_source_event_stream(executor)
+        return source if isinstance(source, AsyncIterable | ExecutionResult) else await source
+
+    def _body(self, result: ExecutionResult, context: Context, record: RequestRecord) -> Body:
+        cost = context.cost()
+        record.account(context.viewer.key, cost)
+        told = [
+            GraphQLError(
+                degradation.error.message,
+                path=list(degradation.path) or None,
+                original_error=degradation.error,
+            )
+            for degradation in context.degradations.values()
+        ]
+        errors = self._wire.collapse(
+            [self._format(error, record) for error in [*(result.errors or ()), *told]]
+        )
+        body: Body = {"data": result.data}
+        if errors:
+            body = {"errors": errors, **body}
+        body["extensions"] = {
+            "requestId": record.request_id,
+            "sources": context.sources(),
+            "cost": cost,
+        }
+        return body
+
+    def _format(self, error: GraphQLError, record: RequestRecord) -> dict[str, Any]:
+        formatted = self._wire.format_error(error, record.request_id)
+        code = formatted.get("extensions", {}).get("code", "INTERNAL")
+        record.codes.append(code)
+        if code == "INTERNAL":
+            log_failure(record.request_id, error.original_error or error)
+        return formatted
