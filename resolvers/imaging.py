@@ -27,7 +27,6 @@ from backends.records import (
 from link_store.records import SampleLinkRecord
 from resolvers.context import RequestContext
 from resolvers.loaders import Contents, Member
-from resolvers.paging import nothing
 
 T = TypeVar("T")
 
@@ -66,23 +65,17 @@ async def omero_identity(context: RequestContext) -> OmeroIdentity:
 
 async def images_of_image_datasets(
     context: RequestContext,
-    datasets: Sequence[ImageDatasetRecord | None],
+    datasets: Sequence[ImageDatasetRecord],
     filter_: ImageFilter | None,
     page: PageRequest,
     fetch: Fetch,
 ) -> list[Page[ImageRecord]]:
-    """Return one page of each dataset's images, an empty one for None, in as few calls as one."""
+    """Return one page of each dataset's images, in as few calls as one."""
     keys = [
-        None
-        if each is None
-        else Contents(
-            each.omero_id, filter_, page, fetch, each.image_count if filter_ is None else None
-        )
+        Contents(each.omero_id, filter_, page, fetch, each.image_count if filter_ is None else None)
         for each in datasets
     ]
-    wanted = [key for key in keys if key is not None]
-    found = iter(await context.loaders.images_of_datasets.load_many(wanted) if wanted else ())
-    return [nothing(page) if key is None else next(found) for key in keys]
+    return cast("list[Page[ImageRecord]]", await context.loaders.images_of_datasets.load_many(keys))
 
 
 async def image_datasets_of_image_projects(

@@ -22,6 +22,9 @@ from strawberry.types.arguments import convert_arguments
 from api.edges import Ask, Batched
 from api.execution.plans import FieldPlan, Kind, ObjectPlan, Plan, item_type
 from api.selection import Tree, tree_of
+from backends.errors import BackendError
+from link_store.errors import LinkStoreError
+from resolvers.errors import ResolverError
 
 if TYPE_CHECKING:
     from api.execution.executor import PlannedExecutor
@@ -169,6 +172,9 @@ class Region:
             return
         assert field.how is not None  # noqa: S101 - such is a batched field
         values = await self._values(field.how, field, rows)
+        if values is None:
+            await self._foreign(field, rows)
+            return
         key, step = field.key, self._steps[field.number + 1]
         try:
             for (_, answer), value in zip(rows, values, strict=True):
@@ -177,17 +183,20 @@ class Region:
             await self._carefully(field, rows, values)
         await self._settle(field.waiting)
 
-    async def _values(self, how: Batched, field: FieldPlan, rows: list[Row]) -> Sequence[Any]:
+    async def _values(
+        self, how: Batched, field: FieldPlan, rows: list[Row]
+    ) -> Sequence[Any] | None:
+        """Ask for all rows; None if that went wrong in a way that no source is to blame for."""
         try:
             arguments = self._arguments(field)
             values = await how.many(
                 [record for record, _ in rows], self._ask(field, rows), **arguments
             )
-        except Exception as error:  # noqa: BLE001 - it is told at the place of each row
+        except (GraphQLError, BackendError, LinkStoreError, ResolverError) as error:
             return [error] * len(rows)
-        if len(values) != len(rows):
-            raise RuntimeError(f"{len(rows)} rows of {field.key} have {len(values)} answers.")
-        return values
+        except Exception:  # noqa: BLE001 - perhaps one odd row: graphql-core finds which
+            return None
+        return values if len(values) == len(rows) else None
 
     async def _carefully(self, field: FieldPlan, rows: list[Row], values: Sequence[Any]) -> None:
         """Build row by row; graphql-core completes those that cannot be built."""

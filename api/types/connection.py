@@ -93,7 +93,7 @@ async def paginate_rows(
     ask: Ask,
     window: Window,
     sort: Sort,
-    search: Callable[[PageRequest, Tree], Awaitable[Sequence[Page[Any]]]],
+    search: Callable[[PageRequest, Tree], Awaitable[Sequence[Page[Any] | Exception]]],
 ) -> list[Any]:
     """Answer a connection field of many rows, each of which has its own list.
 
@@ -101,11 +101,14 @@ async def paginate_rows(
         ask: the field.
         window: the four paging arguments.
         sort: the order of the lists.
-        search: reads the first page of each list, given the page request and what is selected.
+        search: reads the first page of each list, or says why it cannot, given the page request
+            and what is selected.
     """
     request = window.request(ask.scope, sort, count="totalCount" in ask.tree)
     pages = await search(request, nodes(ask.tree))
-    return [connect(page, request, ask.scope) for page in pages]
+    return [
+        page if isinstance(page, Exception) else connect(page, request, ask.scope) for page in pages
+    ]
 
 
 async def paginate_entities(

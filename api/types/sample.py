@@ -29,7 +29,7 @@ from api.types.source import links, openbis
 from backends.fetch import Fetch
 from backends.filters import PageRequest
 from backends.records import Kind, SampleRecord
-from resolvers import catalog, crossing, imaging, lookahead
+from resolvers import catalog, crossing, lookahead
 from resolvers.paging import Window
 
 if TYPE_CHECKING:
@@ -229,11 +229,8 @@ async def _images(
     **window: Any,
 ) -> Sequence[Any]:
     async def search(page: PageRequest, tree: Tree) -> Sequence[Any]:
-        datasets = await crossing.image_datasets_of_samples(
-            ask.context, _perm_ids(samples), Fetch.of("image_count")
-        )
-        return await imaging.images_of_image_datasets(
-            ask.context, datasets, filter_of(where), page, lookahead.image_fetch(tree)
+        return await crossing.images_of_samples(
+            ask.context, _perm_ids(samples), filter_of(where), page, lookahead.image_fetch(tree)
         )
 
     return await paginate_rows(ask, Window(**window), sort_of(order_by), search)
