@@ -25,19 +25,22 @@ $(VENV)/ice: $(VENV)/core
 	$(BIN)/python -m backends.omero.ice_wheel $(ICE_FLAGS)
 	$(PIP) --editable '.[omero,omero-clients]' && touch $@
 
-demo: $(VENV)/core explorer ## run omnibis with embedded openBIS and OMERO on http://127.0.0.1:$(PORT)
+# The page is built while Python's packages are installed: npm waits for the network, pip for the processor.
+demo: ## run omnibis with embedded openBIS and OMERO on http://127.0.0.1:$(PORT)
+	@$(MAKE) --no-print-directory --jobs 2 $(VENV)/core explorer
 	$(BIN)/omnibis demo --port $(PORT)
 
 ice: $(VENV)/ice ## install omero-py over Ice; ICE_FLAGS=--install-packages also a compiler, as root
 
-test: $(VENV)/dev $(VENV)/ice lint types ## everything CI runs: lint, types, layers, tests
+test: $(VENV)/dev $(VENV)/ice explorer lint types ## everything CI runs: lint, types, layers, tests
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/dev ## ruff and import-linter
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
-types: $(VENV)/dev ## mypy, strict
+types: $(VENV)/dev ## mypy, strict; and the explorer's TypeScript, where npm has been
 	$(BIN)/mypy
+	@[ ! -d api/explorer/web/node_modules ] || (cd api/explorer/web && npm run --silent check)
 
 schema: $(VENV)/core ## write api/schema.graphql from the code
 	$(BIN)/omnibis schema
@@ -45,8 +48,8 @@ schema: $(VENV)/core ## write api/schema.graphql from the code
 bench: $(VENV)/dev ## the figures of the README
 	$(BIN)/python -m benchmarks
 
-explorer: ## fetch GraphiQL's prebuilt files through npm, if npm is there
-	@sh api/explorer/fetch.sh
+explorer: ## build the page at / through npm, if npm is there
+	@sh api/explorer/build.sh
 
 clean: ## remove what the tasks made
-	rm -rf $(VENV) .cache build *.egg-info api/explorer/static api/explorer/node_modules
+	rm -rf $(VENV) .cache build *.egg-info api/explorer/static api/explorer/web/node_modules

@@ -23,6 +23,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from api.auth import Credentials, Door, Nobody, TokenBox, ViewerSource, Visitor
+from api.downloads import Downloads
 from api.drain import Drain
 from api.event_stream import Streams
 from api.explorer import explorer_routes
@@ -125,6 +126,9 @@ def create_app(settings: Settings, parts: Parts, tokens: TokenBox) -> Starlette:
         Thumbnails(parts.services.omero),
         settings.limits.deadline_seconds,
     )
+    downloads = Downloads(
+        lambda request: make_context(Visitor(request.headers, record_of(request.scope).request_id))
+    )
     app = Starlette(
         routes=[
             Route("/graphql", endpoint),
@@ -132,6 +136,7 @@ def create_app(settings: Settings, parts: Parts, tokens: TokenBox) -> Starlette:
             Route("/healthz", health.healthz),
             Route("/readyz", health.readyz),
             *pictures.routes(),
+            *downloads.routes(),
             *(explorer_routes() if settings.explorer else ()),
             *parts.routes,
         ],

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
-from api.commands import links
+from api.commands import cohort, links
 
 _WIRE: Final = """
 
@@ -38,6 +38,7 @@ app = typer.Typer(
 
 # One line for each group of commands, by name:
 app.add_typer(links.app, name="links")
+app.add_typer(cohort.app, name="cohort")
 
 
 def main() -> None:
@@ -267,13 +268,14 @@ def _serve(application: Any, listener: Any, settings: Any, on_started: Any) -> N
 
 def _welcome(address: str, built: Any) -> None:
     from api.demonstration import USERS  # noqa: PLC0415
-    from api.explorer import has_graphiql, saved_query  # noqa: PLC0415
+    from api.explorer import is_built  # noqa: PLC0415
+    from api.explorer.questions import saved_question  # noqa: PLC0415
     from backends.demo.accounts import DEMO_PASSWORD  # noqa: PLC0415
 
-    explorer = "GraphiQL" if has_graphiql() else "plain; run `make explorer` for GraphiQL"
+    explorer = "GraphiQL" if is_built() else "plain; `make explorer` builds GraphiQL"
     width = max(map(len, USERS))
     users = "\n".join(f"  {name:{width}}  {what}" for name, what in USERS.items())
-    queries = "\n\n".join(saved_query(name).strip() for name in ("project", "images"))
+    queries = "\n\n".join(saved_question(name).query.strip() for name in ("project", "images"))
     ice = _ICE.format(built.omero_ports["ssl"]) if built.omero_ports else _NO_ICE
     wire = "" if built.openbis_address is None else _WIRE.format(built.openbis_address, ice)
     typer.echo(

@@ -24,6 +24,7 @@ from starlette.routing import Route
 from api.app import Parts
 from api.auth import AnonymousViewer
 from api.observe import error_response, record_of
+from api.registrations import with_operations
 from api.settings import Settings
 from backends.demo.accounts import DEMO_PASSWORD
 from backends.demo.faults import Faults
@@ -37,6 +38,7 @@ from backends.demo.sheet.loader import load_sheet
 from backends.demo.study import build_world
 from backends.demo.world import World
 from backends.errors import Source
+from backends.folder import Folder
 from backends.lane import Lane
 from backends.omero.client import OmeroClient
 from backends.omero.connect import ice_transport
@@ -46,7 +48,9 @@ from backends.openbis.client import OpenbisClient
 from backends.openbis.transport import AsgiTransport, HttpTransport
 from link_store.database import LinkDatabase
 from link_store.records import NewSampleLink
+from link_store.snapshots import SnapshotStore
 from link_store.store import LinkStore
+from resolvers.cohorts.shelf import Shelf
 from resolvers.context import Services
 from resolvers.viewers import ViewerCache
 
@@ -129,18 +133,38 @@ def demonstration(
     )
     database = LinkDatabase("sqlite://")
     links = LinkStore(database, settings.openbis_instance, settings.omero_instance)
+    snapshots = SnapshotStore(database, settings.openbis_instance, settings.omero_instance)
+    shelf = Shelf(Folder(None))
+
+    services, operations = with_operations(
+        Services(
+            openbis,
+            omero,
+            links,
+            snapshots,
+            shelf,
+            ViewerCache(),
+            omero_web=settings.omero_web_url,
+            omero_web_server=settings.omero_web_server,
+        ),
+        settings,
+        database,
+    )
 
     async def start() -> None:
         if served is not None:
             await asyncio.to_thread(served.start)
         await database.migrate()
         await seed_links(links, world)
+        await operations.start()
 
     async def stop() -> None:
         try:
+            await operations.stop()
             await openbis.aclose()
             await omero.aclose()
         finally:
+            await shelf.aclose()
             await database.dispose()
             if served is not None:
                 await asyncio.to_thread(served.stop)
@@ -148,14 +172,7 @@ def demonstration(
                 await asyncio.to_thread(ice.close)
 
     parts = Parts(
-        services=Services(
-            openbis,
-            omero,
-            links,
-            ViewerCache(),
-            omero_web=settings.omero_web_url,
-            omero_web_server=settings.omero_web_server,
-        ),
+        services=services,
         database=database,
         lanes=lanes,
         start=start,

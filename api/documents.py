@@ -16,6 +16,7 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     parse,
+    recommended_rules,
     specified_rules,
     validate,
 )
@@ -64,6 +65,7 @@ class Documents:
         self._remembered: OrderedDict[str, DocumentNode] = OrderedDict()
         self._rules: tuple[type[ASTValidationRule], ...] = (
             *specified_rules,
+            *recommended_rules,
             MaybeNullValidationRule,  # Strawberry's two, which its own execution would add
             OneOfInputValidationRule,
             *(() if introspection else (NoIntrospection,)),

@@ -26,6 +26,7 @@ from starlette.types import Receive, Scope, Send
 from api.auth import visitor_of
 from api.documents import Refusal
 from api.event_stream import Streams
+from api.multipart import multipart_response
 from api.negotiation import RESPONSE_JSON, Accepted, negotiate
 from api.observe import RequestRecord, record_of
 from api.operations import Operations, Prepared
@@ -85,6 +86,17 @@ class GraphQLEndpoint:
                     406,
                 )
             return self._streams.open(await self._operations.subscribe(prepared, visitor, record))
+        if prepared.incremental:
+            if not (accepted.parts or accepted.streams):
+                raise malformed(
+                    "`@defer` and `@stream` are answered in parts: accept multipart/mixed or "
+                    "text/event-stream, or leave the directives away.",
+                    406,
+                )
+            bodies = await self._operations.deliver(prepared, visitor, record)
+            if accepted.parts and not accepted.streams_only:
+                return multipart_response(bodies)
+            return self._streams.open(bodies)
         body = await self._operations.answer(prepared, visitor, record)
         if accepted.streams_only:
             return self._streams.single(body)

@@ -12,12 +12,15 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
+from inspect import isawaitable
 from typing import Any, Final, Protocol, cast
 
 import strawberry
 from graphql import (
     DocumentNode,
     ExecutionResult,
+    ExperimentalIncrementalExecutionResults,
     GraphQLError,
     OperationDefinitionNode,
     OperationType,
@@ -28,6 +31,7 @@ from api.auth import Visitor
 from api.documents import Documents, Refusal, operation_of, user_error
 from api.execution import Shelves, execute
 from api.guard import Limits
+from api.increments import broken_off, is_incremental, parts
 from api.observe import RequestRecord, log_failure
 from api.parameters import Parameters, Refused
 from resolvers.context import Degradation, Viewer
@@ -92,6 +96,7 @@ class Prepared:
     document: DocumentNode
     operation: OperationDefinitionNode | None
     parameters: Parameters
+    incremental: bool = False  # it asks for parts by `@defer` or `@stream`
 
     @property
     def kind(self) -> OperationType | None:
@@ -125,7 +130,8 @@ class Operations:
         if operation is not None:
             record.operation = None if operation.name is None else operation.name.value[:100]
             record.kind = operation.operation.value
-        return Prepared(document, operation, parameters)
+        incremental = is_incremental(parameters.query, document)
+        return Prepared(document, operation, parameters, incremental)
 
     async def answer(self, prepared: Prepared, visitor: Visitor, record: RequestRecord) -> Body:
         """Run a query or a mutation.
@@ -139,9 +145,45 @@ class Operations:
         if prepared.kind is OperationType.QUERY and self._wire.renew(context):
             context = await self.admit(visitor)
             result = await self._run(prepared, context)
-        if result.data is None and not any(error.path for error in result.errors or ()):
-            raise Refusal(tuple(map(user_error, result.errors or ())))
-        return self._body(result, context, record)
+        return self._answered(result, context, record)
+
+    async def deliver(
+        self, prepared: Prepared, visitor: Visitor, record: RequestRecord
+    ) -> AsyncGenerator[Body, None]:
+        """Run a query with `@defer` or `@stream`, and return a generator of its parts.
+
+        The account of what was spent stands in the last part.
+
+        Raises:
+            Refused: the visitor's credentials cannot be used, or the time was over.
+            Refusal: nothing was run: variables that do not fit.
+        """
+        context = await self.admit(visitor)
+        result = await self._run(prepared, context)
+        if isinstance(result, ExecutionResult):  # nothing was put off after all
+            return _one(self._answered(result, context, record))
+        return self._parts(result, context, record)
+
+    async def _parts(
+        self,
+        results: ExperimentalIncrementalExecutionResults,
+        context: Any,
+        record: RequestRecord,
+    ) -> AsyncGenerator[Body, None]:
+        seconds = self.limits.deadline_seconds + GRACE
+        waiting: set[str] = set()
+        async with aclosing(parts(results, partial(self._format, record=record))) as bodies:
+            while True:
+                try:
+                    body = await asyncio.wait_for(anext(bodies), seconds)
+                except TimeoutError:
+                    body = broken_off(waiting, self._format(_too_long(), record))
+                waiting |= {pending["id"] for pending in body.get("pending", ())}
+                waiting -= {completed["id"] for completed in body.get("completed", ())}
+                if not body["hasNext"]:
+                    yield {**body, **self._account(context, record)}
+                    return
+                yield body
 
     async def subscribe(
         self, prepared: Prepared, visitor: Visitor, record: RequestRecord
@@ -204,19 +246,15 @@ class Operations:
             "extensions": {"requestId": record.request_id},
         }
 
-    async def _run(self, prepared: Prepared, context: Any, event: Any = None) -> ExecutionResult:
+    async def _run(self, prepared: Prepared, context: Any, event: Any = None) -> Any:
         """Run one operation; the deadline here is the last resort behind the lanes' own."""
         try:
             async with asyncio.timeout(self._wire.limits.deadline_seconds + GRACE):
                 return await self._execute(prepared, context, event)
         except TimeoutError:
-            error = GraphQLError(
-                "The request took longer than this server's limit; ask for less.",
-                extensions={"code": "BACKEND_TIMEOUT", "retryable": True},
-            )
-            raise Refused(504, error) from None
+            raise Refused(504, _too_long()) from None
 
-    async def _execute(self, prepared: Prepared, context: Any, event: Any) -> ExecutionResult:
+    async def _execute(self, prepared: Prepared, context: Any, event: Any) -> Any:
         result = execute(
             self._graphql,
             prepared.document,
@@ -227,7 +265,7 @@ class Operations:
             operation_name=prepared.parameters.operation_name,
             suggestions=self._wire.suggestions,
         )
-        return result if isinstance(result, ExecutionResult) else await result
+        return await result if isawaitable(result) else result
 
     async def _source(
         self, prepared: Prepared, context: Any
@@ -247,23 +285,36 @@ class Operations:
         source = create_source_event_stream(executor)
         return source if isinstance(source, AsyncIterable | ExecutionResult) else await source
 
+    def _answered(self, result: ExecutionResult, context: Context, record: RequestRecord) -> Body:
+        if result.data is None and not any(error.path for error in result.errors or ()):
+            raise Refusal(tuple(map(user_error, result.errors or ())))
+        return self._body(result, context, record)
+
     def _body(self, result: ExecutionResult, context: Context, record: RequestRecord) -> Body:
-        cost = context.cost()
-        record.account(context.viewer.key, cost)
-        told = [
-            GraphQLError(
-                degradation.error.message,
-                path=list(degradation.path) or None,
-                original_error=degradation.error,
-            )
-            for degradation in context.degradations.values()
-        ]
-        errors = self._wire.collapse(
-            [self._format(error, record) for error in [*(result.errors or ()), *told]]
-        )
+        told = self._account(context, record)
+        errors = [self._format(error, record) for error in result.errors or ()]
+        errors = self._wire.collapse([*errors, *told.pop("errors", ())])
         body: Body = {"data": result.data}
         if errors:
             body = {"errors": errors, **body}
+        return {**body, **told}
+
+    def _account(self, context: Context, record: RequestRecord) -> Body:
+        """Tell what was spent, who answered, and which sources failed below answered fields."""
+        cost = context.cost()
+        record.account(context.viewer.key, cost)
+        errors = [
+            self._format(
+                GraphQLError(
+                    degradation.error.message,
+                    path=list(degradation.path) or None,
+                    original_error=degradation.error,
+                ),
+                record,
+            )
+            for degradation in context.degradations.values()
+        ]
+        body: Body = {"errors": errors} if errors else {}
         body["extensions"] = {
             "requestId": record.request_id,
             "sources": context.sources(),
@@ -278,3 +329,14 @@ class Operations:
         if code == "INTERNAL":
             log_failure(record.request_id, error.original_error or error)
         return formatted
+
+
+def _too_long() -> GraphQLError:
+    return GraphQLError(
+        "The request took longer than this server's limit; ask for less.",
+        extensions={"code": "BACKEND_TIMEOUT", "retryable": True},
+    )
+
+
+async def _one(body: Body) -> AsyncGenerator[Body, None]:
+    yield body

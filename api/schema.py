@@ -22,7 +22,10 @@ def build_schema() -> strawberry.federation.Schema:
         mutation=Mutation,
         subscription=Subscription,
         types=[ProjectLink, SampleLink],
-        config=StrawberryConfig(scalar_map={BigInt: BIG_INT}),
+        config=StrawberryConfig(
+            scalar_map={BigInt: BIG_INT},
+            enable_experimental_incremental_execution=True,  # @defer and @stream
+        ),
     )
 
 

@@ -25,7 +25,8 @@ from api.guard import Limits
 PREFIX: Final = "OMNIBIS_"
 TEST_PREFIX: Final = "OMNIBIS_TEST_"  # what our tests are told, such as a live server's address
 COMMANDS: Final = frozenset({"OMNIBIS_PASSWORD"})  # what a command is told of its user
-SECRETS: Final = frozenset({"token_key", "database_url"})  # a database URL may hold a password
+# A URL may hold a password.
+SECRETS: Final = frozenset({"token_key", "database_url", "snapshot_url", "workflows_url"})
 KEY_BYTES: Final = 32
 
 
@@ -132,6 +133,16 @@ class Settings(BaseSettings):
         default=SecretStr("sqlite:///omnibis.sqlite"),
         description="the link store: sqlite:///file, sqlite:// (temporary) or postgresql://…",
     )
+    snapshot_url: SecretStr = Field(
+        default=SecretStr("omnibis-snapshots"),
+        min_length=1,
+        description="where cohort snapshots lie: a folder, or an fsspec URL such as s3://bucket/path",
+    )
+    workflows_url: SecretStr | None = Field(
+        default=None,
+        description="the workflows' own tables (DBOS); else beside the link store's, in a file or "
+        "in its PostgreSQL",
+    )
     token_key: SecretStr | None = Field(
         default=None, description="32 random bytes in base64 that bearer tokens are encrypted with"
     )
@@ -157,10 +168,12 @@ class Settings(BaseSettings):
             raise ValueError(f"must be {KEY_BYTES} bytes in base64")
         return value
 
-    @field_validator("database_url")
+    @field_validator("database_url", "workflows_url")
     @classmethod
-    def _database_is_known(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith(("sqlite://", "postgresql://")):
+    def _database_is_known(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(
+            ("sqlite://", "postgresql://")
+        ):
             raise ValueError("must start with sqlite:// or postgresql://")
         return value
 

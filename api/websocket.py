@@ -38,7 +38,7 @@ from api.drain import Drain
 from api.guard import limit_error
 from api.observe import RequestRecord, log_failure, log_request, open_record
 from api.operations import Body, Operations
-from api.parameters import Refused, checked
+from api.parameters import Refused, checked, malformed
 
 SERVICE_RESTART: Final = 1012
 LONGEST_ID: Final = 128  # characters of an operation's id
@@ -245,6 +245,8 @@ class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
         parameters = checked(payload, operations.limits, reads_only=False)
         prepared = operations.prepare(parameters, record)
         visitor = connection.visitor(record.request_id)
+        if prepared.incremental:
+            raise malformed("`@defer` and `@stream` have no form over WebSocket; use HTTP.", 406)
         if prepared.kind is OperationType.SUBSCRIPTION:
             async with aclosing(await operations.subscribe(prepared, visitor, record)) as events:
                 async for body in events:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
@@ -67,6 +68,19 @@ class LinkDatabase:
         """`sqlite` or `postgresql`."""
         return self._engine.dialect.name
 
+    @property
+    def engine_url(self) -> SecretStr:
+        """Where the workflows' engine keeps its own tables: a file beside this one, or in here."""
+        url = self._blocking_url
+        if self.dialect == "sqlite":
+            path = Path(url.database or "")
+            url = url.set(
+                drivername="sqlite", database=str(path.with_name(f"{path.stem}-workflows.sqlite"))
+            )
+        else:
+            url = url.set(drivername="postgresql")
+        return SecretStr(url.render_as_string(hide_password=False))
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection for one reading statement."""
@@ -80,13 +94,14 @@ class LinkDatabase:
             yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self, *, aside: bool = False) -> AsyncIterator[AsyncConnection]:
         """Give a connection that holds the writers' lock; commits unless something is raised.
 
-        A refused constraint passes as SQLAlchemy's `IntegrityError`: only the store knows what
-        it means for its caller.
+        What concerns no link is written `aside`: PostgreSQL lets the links be changed meanwhile,
+        SQLite has one writer at a time anyway. A refused constraint passes as SQLAlchemy's
+        `IntegrityError`: only the store knows what it means for its caller.
         """
-        async with self._connection(Begin.WRITE) as connection:
+        async with self._connection(Begin.WRITE_ASIDE if aside else Begin.WRITE) as connection:
             yield connection
 
     async def migrate(self) -> None:
@@ -128,7 +143,8 @@ class LinkDatabase:
     async def _connection(self, begin: Begin) -> AsyncIterator[AsyncConnection]:
         view = self._views[begin]
         try:
-            async with view.begin() if begin is Begin.WRITE else view.connect() as connection:
+            writes = begin in (Begin.WRITE, Begin.WRITE_ASIDE)
+            async with view.begin() if writes else view.connect() as connection:
                 yield connection
         except IntegrityError:
             raise

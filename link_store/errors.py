@@ -8,6 +8,8 @@ message is written for the client: it says what to do and carries no SQL, path, 
     ├── LinkNotFound             there is no such link, or the project has no live link
     ├── LinkConflict             another live link stands in the way; `end` says at which end
     ├── StaleRevision            the link has changed since it was read: read it again
+    ├── InvalidSnapshot          a cohort that cannot be frozen as it is: the caller must change it
+    ├── SnapshotNotFound         there is no such frozen cohort
     ├── ClaimTaken               another operation works on the same thing: wait for its end
     ├── LostOperation            the operation has ended, or another process works on it
     ├── StoreUnavailable         cannot be opened, is locked, full, or down; may be tried again
@@ -61,6 +63,14 @@ class StaleRevision(LinkStoreError):  # noqa: N818
     def __init__(self, message: str, current: int | None = None) -> None:
         super().__init__(message)
         self.current = current
+
+
+class InvalidSnapshot(LinkStoreError):  # noqa: N818
+    """The cohort cannot be frozen as it was given."""
+
+
+class SnapshotNotFound(LinkStoreError):  # noqa: N818
+    """There is no such frozen cohort."""
 
 
 class ClaimTaken(LinkStoreError):  # noqa: N818

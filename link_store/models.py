@@ -3,7 +3,8 @@
 What is written here and what the migrations build must be the same (a test compares them), so a
 change here goes with a new file in `migrations/versions`. The triggers that keep history
 append-only and revisions in step stand in the migration: no model can express them. Only this
-package and the migrations' `env.py` import this; rows never leave it, see `records.py`.
+package and the migrations' `env.py` import this; rows never leave it, see `records.py` and
+`snapshot_records.py`.
 """
 
 from __future__ import annotations
@@ -195,25 +196,59 @@ class LinkEvent(LinkTable, table=True):
 
 
 class CohortSnapshot(LinkTable, table=True):
-    """A frozen cohort: what was asked, what came out, and against which state of the systems."""
+    """A frozen cohort: what was asked, how many came out, against which state of the systems.
+
+    A deleted one keeps its row, with who deleted it and when, and loses its members.
+    """
 
     __tablename__ = "cohort_snapshot"
     __table_args__ = (
-        CheckConstraint("length(trim(id)) > 0", "id"),
+        CheckConstraint("length(trim(openbis_instance)) > 0", "openbis_instance"),
+        CheckConstraint("length(trim(omero_instance)) > 0", "omero_instance"),
         CheckConstraint("length(trim(name)) > 0", "name"),
-        CheckConstraint("length(members_digest) = 64", "members_digest"),
+        CheckConstraint("unit in ('SUBJECT', 'SAMPLE')", "unit"),
         CheckConstraint("link_revision >= 0", "link_revision"),
+        CheckConstraint("member_count >= 0", "member_count"),
+        CheckConstraint("length(digest) = 64", "digest"),
         CheckConstraint("length(trim(author)) > 0", "author"),
+        CheckConstraint("(deleted_at is null) = (deleted_by is null)", "deleted"),
+        Index("ix_cohort_snapshot_author", "author", "id"),
+        Index("ix_cohort_snapshot_digest", "digest"),
+        {"sqlite_autoincrement": True},
     )
 
-    id: str = Field(primary_key=True)
-    name: str = Field(index=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
+    openbis_instance: str
+    omero_instance: str
+    name: str
+    description: str
+    unit: str
     predicate: str  # JSON
-    members_digest: str  # SHA-256 in hexadecimal, over predicate, ids, revision and versions
-    link_revision: int = Field(sa_type=BigId)
+    completeness: str  # JSON
     backend_versions: str  # JSON
+    link_revision: int = Field(sa_type=BigId)
+    member_count: int
+    digest: str  # SHA-256 in hexadecimal; see `snapshots.py`
     author: str
     created_at: datetime = Field(sa_type=UtcTime)
+    deleted_by: str | None = None
+    deleted_at: datetime | None = Field(default=None, sa_type=UtcTime)
+
+
+class CohortSnapshotMember(LinkTable, table=True):
+    """One subject or sample of a frozen cohort, and what belonged to it."""
+
+    __tablename__ = "cohort_snapshot_member"
+    __table_args__ = (
+        CheckConstraint("position > 0", "position"),
+        CheckConstraint("length(trim(perm_id)) > 0", "perm_id"),
+        UniqueConstraint("snapshot_id", "perm_id"),
+    )
+
+    snapshot_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="cohort_snapshot.id")
+    position: int = Field(primary_key=True)  # from 1, in order of permId
+    perm_id: str
+    details: str  # JSON
 
 
 class Operation(LinkTable, table=True):
@@ -320,6 +355,7 @@ PROJECT_LINK: Table = LinkTable.metadata.tables["project_link"]
 SAMPLE_LINK: Table = LinkTable.metadata.tables["sample_link"]
 LINK_EVENT: Table = LinkTable.metadata.tables["link_event"]
 COHORT_SNAPSHOT: Table = LinkTable.metadata.tables["cohort_snapshot"]
+COHORT_SNAPSHOT_MEMBER: Table = LinkTable.metadata.tables["cohort_snapshot_member"]
 OPERATION: Table = LinkTable.metadata.tables["operation"]
 OPERATION_CLAIM: Table = LinkTable.metadata.tables["operation_claim"]
 CODE_BLOCK: Table = LinkTable.metadata.tables["code_block"]

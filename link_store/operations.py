@@ -64,20 +64,23 @@ class OperationStore:
         *,
         limit: int,
         states: Collection[OperationState] = (),
-        after: tuple[datetime, str] | None = None,
+        key: tuple[datetime, str] | None = None,
+        backward: bool = False,
         count: bool = False,
     ) -> OperationPage:
-        """A page of somebody's operations, newest first, behind the one that `after` names."""
+        """A page of somebody's operations, newest first, beyond the one that `key` names."""
         mine = and_(self._ours, _ROW.owner == owner)
         if states:
             mine = and_(mine, _ROW.state.in_(list(states)))
         wanted = mine
-        if after is not None:
-            wanted = and_(mine, tuple_(_ROW.created_at, _ROW.id) < tuple_(*after))
+        if key is not None:
+            place = tuple_(_ROW.created_at, _ROW.id)
+            wanted = and_(mine, place > tuple_(*key) if backward else place < tuple_(*key))
+        order = (_ROW.created_at, _ROW.id)
         page = (
             select(OPERATION)
             .where(wanted)
-            .order_by(_ROW.created_at.desc(), _ROW.id.desc())
+            .order_by(*(order if backward else [column.desc() for column in order]))
             .limit(limit + 1)
         )
         async with self._database.snapshot() as connection:
@@ -85,7 +88,10 @@ class OperationStore:
             total = None
             if count:
                 total = await connection.scalar(select(func.count()).where(mine))
-        return OperationPage(tuple(map(_record, rows[:limit])), len(rows) > limit, total)
+        records = [_record(row) for row in rows[:limit]]
+        if backward:
+            records.reverse()
+        return OperationPage(tuple(records), len(rows) > limit, total)
 
     async def waiting_for(self, owner: str) -> tuple[OperationRecord, ...]:
         """Somebody's operations that wait for a login."""
@@ -178,10 +184,11 @@ class OperationStore:
             return False
         return True
 
-    async def beat(self, runner: str, lease: timedelta) -> None:
-        """Give a sign of life for all operations of a runner."""
+    async def beat(self, runner: str, ids: Collection[str], lease: timedelta) -> None:
+        """Give a sign of life for operations that a runner works on."""
         until = datetime.now(UTC) + lease
-        await self._execute(and_(self._ours, _OPEN, _ROW.runner == runner), lease_until=until)
+        mine = and_(_ROW.id.in_(list(ids)), _OPEN, _ROW.runner == runner)
+        await self._execute(mine, lease_until=until)
 
     async def release(self, runner: str) -> None:
         """Leave all operations of a runner to others, at once."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import SecretStr
 
@@ -17,11 +17,16 @@ from backends.errors import BackendError, SessionExpired, Source, TimedOut, Unav
 from backends.lane import Call
 from backends.omero.client import OmeroClient
 from backends.openbis.client import OpenbisClient
-from link_store.errors import LinkStoreError
+from link_store.errors import MigrationRequired, StoreUnavailable
+from link_store.snapshots import SnapshotStore
 from link_store.store import LinkStore
-from resolvers.errors import NotSignedIn
+from resolvers.cohorts.shelf import Shelf
+from resolvers.errors import BadInput, NotSignedIn
 from resolvers.link_news import LinkNews
 from resolvers.viewers import ViewerCache
+
+if TYPE_CHECKING:
+    from resolvers.workflows.operations import Operations
 
 T = TypeVar("T")
 
@@ -43,10 +48,13 @@ class Services:
     openbis: OpenbisClient
     omero: OmeroClient
     links: LinkStore
+    snapshots: SnapshotStore
+    shelf: Shelf
     cache: ViewerCache
     subject_types: tuple[str, ...] = ("Q_BIOLOGICAL_ENTITY",)
     omero_web: str | None = None  # base address of OMERO.web, for viewer links
     omero_web_server: int = 1  # the number that OMERO.web knows our OMERO by
+    operations: Operations | None = None  # none where nothing is registered, as within a step
     link_news: LinkNews = field(default_factory=LinkNews)
 
 
@@ -106,6 +114,16 @@ class RequestContext:
             raise NotSignedIn("Sign in to OMERO to see this.", Source.OMERO)
         return self.viewer.omero
 
+    def operations(self) -> Operations:
+        """Return the durable registrations of this process.
+
+        Raises:
+            BadInput: there are none here.
+        """
+        if self.services.operations is None:
+            raise BadInput("Nothing can be registered from here.")
+        return self.services.operations
+
     def note(self, error: BackendError) -> None:
         """Remember that a source failed, for `extensions.sources`."""
         if isinstance(error, Unavailable | TimedOut | SessionExpired):
@@ -123,12 +141,13 @@ class RequestContext:
         """Run one call of the link store: counted, and its failure one more source that is down.
 
         Raises:
-            Unavailable: the link store did not do it.
+            Unavailable: the link store cannot be reached, or is not of this version.
+            LinkStoreError: it refused, see `link_store/errors.py`.
         """
         started = time.monotonic()
         try:
             return await work
-        except LinkStoreError as error:
+        except (StoreUnavailable, MigrationRequired) as error:
             failure = Unavailable(Source.LINK_STORE, error.message)
             self.note(failure)
             raise failure from error

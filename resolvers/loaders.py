@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from backends.errors import ProtocolError, Source
+from backends.errors import AccessDenied, ProtocolError, Source
 from backends.fetch import Fetch
 from backends.filters import ImageFilter, Page, PageRequest
 from backends.openbis.client import Count, Get, Search
@@ -206,6 +206,9 @@ class Loaders:
         self.identities: Batch[Source, Any] = batch(
             self._remembered("identity", self._identities), none
         )
+        self.oversight: Batch[Source, bool] = batch(
+            self._remembered("oversight", self._oversight), bool
+        )
         self.histories: Batch[LinkRef, tuple[LinkEventRecord, ...]] = batch(
             self._counted("history", context.services.links.history), tuple
         )
@@ -241,6 +244,17 @@ class Loaders:
         if source is Source.OPENBIS:
             return await context.services.openbis.identity(context.openbis_token(), context.call)
         return await context.services.omero.identity(context.omero_session(), context.call)
+
+    async def _oversight(self, source: Source) -> bool:
+        """Whether nothing in a system is hidden from the viewer."""
+        context = self._context
+        if source is Source.OPENBIS:
+            token = context.openbis_token()
+            try:
+                return await context.services.openbis.sees_everything(token, context.call)
+            except AccessDenied:  # who has no role at all may not even ask
+                return False
+        return bool((await self.identities.load(Source.OMERO)).is_admin)
 
     # --- openBIS
 

@@ -31,6 +31,8 @@ _KEYS: dict[tuple[str, type], tuple[type, ...]] = {
     ("acquired", int): (int, type(None)),
     ("imported", int): (int, type(None)),
     ("link", int): (str,),
+    ("position", str): (int,),
+    ("operation", str): (int,),
 }
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")

@@ -17,13 +17,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from graphql import DocumentNode, ExecutionResult, GraphQLSchema
-from graphql import execute as execute_plainly
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    ExperimentalIncrementalExecutionResults,
+    GraphQLSchema,
+    experimental_execute_incrementally,
+)
 
 from api.execution.executor import PlannedExecutor
 from api.execution.shelves import Shelves
 
 __all__ = ["Shelves", "execute"]
+
+Result = ExecutionResult | ExperimentalIncrementalExecutionResults
 
 
 def execute(
@@ -36,7 +43,7 @@ def execute(
     variables: Mapping[str, Any] | None = None,
     operation_name: str | None = None,
     suggestions: bool = False,
-) -> ExecutionResult | Awaitable[ExecutionResult]:
+) -> Result | Awaitable[Result]:
     """Run one operation of a valid document.
 
     Args:
@@ -48,8 +55,11 @@ def execute(
         variables: their values as the client sent them.
         operation_name: which operation, if there are several.
         suggestions: whether errors may say "Did you mean …?".
+
+    Returns:
+        The result; where `@defer` is used, its first part and a stream of the rest.
     """
-    result: ExecutionResult | Awaitable[ExecutionResult] = execute_plainly(
+    result: Result | Awaitable[Result] = experimental_execute_incrementally(
         schema,
         document,
         root_value=root,

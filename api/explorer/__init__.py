@@ -1,8 +1,9 @@
-"""The explorer at `/`: GraphiQL where its files have been fetched, else a plain page of our own.
+"""The explorer at `/`: GraphiQL with saved questions and pictures, or a plain page in its place.
 
-Nothing here comes from another host: `fetch.sh` puts GraphiQL's prebuilt files into `static/`, the
-rest is ours, and the Content-Security-Policy allows no other origin and no inline script. The saved
-queries are `*.graphql` files beside this one; `omnibis demo` prints them, too.
+`web/` holds its sources, which Vite builds into `static/` (`make explorer`, where Node is there);
+the wheel carries the result. Nothing here comes from another host, and the Content-Security-Policy
+allows no other origin and no inline script. `questions.py` reads the saved questions. Mounted by
+`api/app.py`.
 """
 
 from __future__ import annotations
@@ -10,30 +11,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from api.explorer.questions import load_questions
+
 FOLDER: Final = Path(__file__).parent
 STATIC: Final = FOLDER / "static"
-QUERIES: Final = ("project.graphql", "images.graphql", "backwards.graphql", "design.graphql")
-OURS: Final = ("session.js", "explorer.js", "plain.js", "explorer.css", *QUERIES)
-FETCHED: Final = (
-    "react.production.min.js",
-    "react-dom.production.min.js",
-    "graphiql.min.js",
-    "graphiql.min.css",
-)
+OURS: Final = ("session.js", "plain.js", "plain.css")
 TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
-    ".graphql": "application/graphql; charset=utf-8",
     ".html": "text/html; charset=utf-8",
+    ".ttf": "font/ttf",
 }
-# GraphiQL's editor sets styles on its elements, and its style sheet holds fonts as data.
+ENCODINGS: Final = (("br", ".br"), ("gzip", ".gz"))
+# The editor sets styles on its elements; thumbnails are fetched with a header, and shown as blobs.
 POLICY: Final = (
-    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; object-src 'none'; "
+    "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HEADERS: Final = {
@@ -42,49 +40,72 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
 }
+# A built file has a hash of its content in its name.
+FOREVER: Final = {**HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
 
 
-def has_graphiql(static: Path = STATIC) -> bool:
-    """Whether all of GraphiQL's files have been fetched."""
-    return all((static / name).is_file() for name in FETCHED)
+def is_built(static: Path = STATIC) -> bool:
+    """Whether the explorer has been built; without, `/` is the plain page, which says how."""
+    return (static / "index.html").is_file()
 
 
 def explorer_routes(static: Path = STATIC) -> list[Route]:
-    """Return the explorer's routes: the page, and each of its files by name."""
+    """Return the explorer's routes: the page, its files by name, and the saved questions.
+
+    Args:
+        static: the folder of the built files; read at each request, so that a server which was
+            started before the build serves it as soon as it is there.
+    """
 
     async def page(request: Request) -> Response:
-        del request
-        return _file(FOLDER / ("index.html" if has_graphiql(static) else "plain.html"))
+        if is_built(static):
+            return _file(request, static / "index.html", HEADERS)
+        return _file(request, FOLDER / "plain.html", HEADERS)
 
     async def plain(request: Request) -> Response:
-        del request
-        return _file(FOLDER / "plain.html")
+        return _file(request, FOLDER / "plain.html", HEADERS)
 
     async def ours(request: Request) -> Response:
-        return _listed(FOLDER, request.path_params["name"], OURS)
+        return _listed(request, FOLDER, OURS, HEADERS)
 
-    async def fetched(request: Request) -> Response:
-        return _listed(static, request.path_params["name"], FETCHED)
+    async def built(request: Request) -> Response:
+        assets = static / "assets"
+        known = tuple(path.name for path in assets.iterdir()) if assets.is_dir() else ()
+        return _listed(request, assets, known, FOREVER)
+
+    async def questions(_request: Request) -> Response:
+        return Response(orjson.dumps(load_questions()), 200, HEADERS, "application/json")
 
     return [
         Route("/", page),
         Route("/explorer/plain", plain),
-        Route("/explorer/static/{name}", fetched),
+        Route("/explorer/questions.json", questions),
+        Route("/explorer/static/assets/{name}", built),
         Route("/explorer/{name}", ours),
     ]
 
 
-def _listed(folder: Path, name: str, known: tuple[str, ...]) -> Response:
+def _listed(
+    request: Request, folder: Path, known: tuple[str, ...], headers: dict[str, str]
+) -> Response:
     """Serve a file only if its name is in a list: a path given by a client is never opened."""
-    if name in known and (folder / name).is_file():
-        return _file(folder / name)
+    name = request.path_params["name"]
+    if name in known and Path(name).suffix in TYPES and (folder / name).is_file():
+        return _file(request, folder / name, headers)
     return Response("There is no such file.", 404, HEADERS, "text/plain")
 
 
-def _file(path: Path) -> FileResponse:
-    return FileResponse(path, headers=HEADERS, media_type=TYPES[path.suffix])
-
-
-def saved_query(name: str) -> str:
-    """Return the text of a saved query."""
-    return (FOLDER / f"{name}.graphql").read_text(encoding="utf-8")
+def _file(request: Request, path: Path, headers: dict[str, str]) -> FileResponse:
+    """Serve a file in the best encoding that was built of it and that the client takes."""
+    taken = {
+        part.split(";")[0].strip()
+        for part in request.headers.get("accept-encoding", "").split(",")
+        if not part.replace(" ", "").endswith(";q=0")
+    }
+    media_type = TYPES[path.suffix]
+    for encoding, suffix in ENCODINGS:
+        packed = path.with_name(path.name + suffix)
+        if encoding in taken and packed.is_file():
+            said = {**headers, "Content-Encoding": encoding, "Vary": "Accept-Encoding"}
+            return FileResponse(packed, headers=said, media_type=media_type)
+    return FileResponse(path, headers={**headers, "Vary": "Accept-Encoding"}, media_type=media_type)

@@ -2,13 +2,6 @@
 // The bearer token lives in this tab's sessionStorage and nowhere else; a password is never kept.
 "use strict";
 
-const SAVED = [
-  ["project", "A project with its images"],
-  ["images", "From images to projects"],
-  ["backwards", "From one image to its sample"],
-  ["design", "Samples and their ancestors"],
-];
-
 const omnibis = {
   async post(parameters) {
     const token = sessionStorage.getItem("omnibis.token");
@@ -26,12 +19,7 @@ const omnibis = {
   },
 
   async savedQueries() {
-    return Promise.all(
-      SAVED.map(async ([name, title]) => {
-        const response = await fetch(`/explorer/${name}.graphql`);
-        return { title, query: await response.text() };
-      }),
-    );
+    return (await fetch("/explorer/questions.json")).json();
   },
 
   async signIn(username, password) {

@@ -49,12 +49,23 @@ _CODES: dict[type[Exception], ErrorCode] = {
     links.LinkNotFound: ErrorCode.NOT_FOUND,
     links.LinkConflict: ErrorCode.LINK_CONFLICT,
     links.StaleRevision: ErrorCode.STALE_REVISION,
+    links.InvalidSnapshot: ErrorCode.BAD_USER_INPUT,
+    links.SnapshotNotFound: ErrorCode.NOT_FOUND,
+    links.ClaimTaken: ErrorCode.LINK_CONFLICT,
+    links.LostOperation: ErrorCode.INTERNAL,
     links.StoreUnavailable: ErrorCode.BACKEND_UNAVAILABLE,
     links.MigrationRequired: ErrorCode.INTERNAL,
+    links.ClaimTaken: ErrorCode.LINK_CONFLICT,
+    links.LostOperation: ErrorCode.STALE_REVISION,
     resolver.BadInput: ErrorCode.BAD_USER_INPUT,
     resolver.Missing: ErrorCode.NOT_FOUND,
     resolver.NotSignedIn: ErrorCode.UNAUTHENTICATED,
     resolver.LimitExceeded: ErrorCode.LIMIT_EXCEEDED,
+    resolver.NotAllowed: ErrorCode.FORBIDDEN,
+    resolver.NotInstalled: ErrorCode.INTERNAL,
+    resolver.StorageFailed: ErrorCode.BACKEND_UNAVAILABLE,
+    resolver.TooLate: ErrorCode.BAD_USER_INPUT,
+    resolver.Busy: ErrorCode.INTERNAL,
 }
 MASKED = "Something went wrong inside this server; report the request id to its operator."
 
@@ -108,6 +119,12 @@ def code_of(error: Exception) -> str:
     """Return the code of an error of one of the three trees; a finer class has its parent's."""
     known = (_CODES[class_] for class_ in type(error).__mro__ if class_ in _CODES)
     return next(known, ErrorCode.INTERNAL).value
+
+
+def code_of_kind(name: str) -> str:
+    """Return the code of an error of which only the name of its class was kept."""
+    known = {class_.__name__: code for class_, code in _CODES.items()}
+    return known.get(name, ErrorCode.INTERNAL).value
 
 
 def _extensions(error: GraphQLError) -> dict[str, Any]:

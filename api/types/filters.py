@@ -21,6 +21,7 @@ from api.types.conditions import (
 )
 from api.types.scalars import BigInt
 from backends import filters
+from resolvers.cohorts.predicates import MODALITY_KEY
 
 
 @strawberry.enum(description="Where the content of an omics dataset is.")
@@ -32,7 +33,8 @@ class OmicsKind(StrEnum):
     CONTAINER = "CONTAINER"
 
 
-def _optional(description: str, name: str | None = None) -> Any:
+def optional(description: str, name: str | None = None) -> Any:
+    """Declare a part of a filter that need not be set."""
     return strawberry.field(default=None, description=description, name=name)
 
 
@@ -42,6 +44,13 @@ def _match(condition: Any) -> Any:
 
 def _matches(conditions: list[Any] | None) -> tuple[Any, ...]:
     return tuple(condition.to_match() for condition in conditions or ())
+
+
+def _modality(condition: StringCondition | None) -> tuple[filters.KeyValueMatch, ...]:
+    """OMERO has no attribute for it; by convention it stands in a pair."""
+    if condition is None:
+        return ()
+    return (filters.KeyValueMatch(MODALITY_KEY, value=condition.to_match()),)
 
 
 def _nested(given: Any) -> dict[str, Any]:
@@ -62,12 +71,12 @@ def filter_of(given: Any) -> Any:
 class ProjectFilter:
     """Becomes a `ProjectFilter` of the adapters."""
 
-    code: StringCondition | None = _optional("On the project's code.")
-    space: StringCondition | None = _optional("On the code of its space.")
-    perm_id: StringCondition | None = _optional("On its permId.")
-    and_: list[ProjectFilter] | None = _optional("All of these hold too.", "and")
-    or_: list[ProjectFilter] | None = _optional("At least one of these holds too.", "or")
-    not_: ProjectFilter | None = _optional("This does not hold.", "not")
+    code: StringCondition | None = optional("On the project's code.")
+    space: StringCondition | None = optional("On the code of its space.")
+    perm_id: StringCondition | None = optional("On its permId.")
+    and_: list[ProjectFilter] | None = optional("All of these hold too.", "and")
+    or_: list[ProjectFilter] | None = optional("At least one of these holds too.", "or")
+    not_: ProjectFilter | None = optional("This does not hold.", "not")
 
     def to_filter(self) -> filters.ProjectFilter:
         """Return the predicate."""
@@ -83,16 +92,16 @@ class ProjectFilter:
 class ExperimentFilter:
     """Becomes an `ExperimentFilter` of the adapters."""
 
-    code: StringCondition | None = _optional("On the experiment's code.")
-    perm_id: StringCondition | None = _optional("On its permId.")
-    type: StringCondition | None = _optional("On the code of its type.")
-    property: list[PropertyCondition] | None = _optional("All of these properties hold.")
-    project: ProjectFilter | None = _optional("On its project.")
-    registered: DateCondition | None = _optional("When it was registered.")
-    modified: DateCondition | None = _optional("When it was last changed.")
-    and_: list[ExperimentFilter] | None = _optional("All of these hold too.", "and")
-    or_: list[ExperimentFilter] | None = _optional("At least one of these holds too.", "or")
-    not_: ExperimentFilter | None = _optional("This does not hold.", "not")
+    code: StringCondition | None = optional("On the experiment's code.")
+    perm_id: StringCondition | None = optional("On its permId.")
+    type: StringCondition | None = optional("On the code of its type.")
+    property: list[PropertyCondition] | None = optional("All of these properties hold.")
+    project: ProjectFilter | None = optional("On its project.")
+    registered: DateCondition | None = optional("When it was registered.")
+    modified: DateCondition | None = optional("When it was last changed.")
+    and_: list[ExperimentFilter] | None = optional("All of these hold too.", "and")
+    or_: list[ExperimentFilter] | None = optional("At least one of these holds too.", "or")
+    not_: ExperimentFilter | None = optional("This does not hold.", "not")
 
     def to_filter(self) -> filters.ExperimentFilter:
         """Return the predicate."""
@@ -112,19 +121,19 @@ class ExperimentFilter:
 class SampleFilter:
     """Becomes a `SampleFilter` of the adapters."""
 
-    code: StringCondition | None = _optional("On the sample's code.")
-    perm_id: StringCondition | None = _optional("On its permId.")
-    type: StringCondition | None = _optional("On the code of its type.")
-    property: list[PropertyCondition] | None = _optional("All of these properties hold.")
-    project: ProjectFilter | None = _optional("On its own or its experiment's project.")
-    experiment: ExperimentFilter | None = _optional("On its experiment.")
-    parent: SampleFilter | None = _optional("One of its direct parents matches.")
-    child: SampleFilter | None = _optional("One of its direct children matches.")
-    registered: DateCondition | None = _optional("When it was registered.")
-    modified: DateCondition | None = _optional("When it was last changed.")
-    and_: list[SampleFilter] | None = _optional("All of these hold too.", "and")
-    or_: list[SampleFilter] | None = _optional("At least one of these holds too.", "or")
-    not_: SampleFilter | None = _optional("This does not hold.", "not")
+    code: StringCondition | None = optional("On the sample's code.")
+    perm_id: StringCondition | None = optional("On its permId.")
+    type: StringCondition | None = optional("On the code of its type.")
+    property: list[PropertyCondition] | None = optional("All of these properties hold.")
+    project: ProjectFilter | None = optional("On its own or its experiment's project.")
+    experiment: ExperimentFilter | None = optional("On its experiment.")
+    parent: SampleFilter | None = optional("One of its direct parents matches.")
+    child: SampleFilter | None = optional("One of its direct children matches.")
+    registered: DateCondition | None = optional("When it was registered.")
+    modified: DateCondition | None = optional("When it was last changed.")
+    and_: list[SampleFilter] | None = optional("All of these hold too.", "and")
+    or_: list[SampleFilter] | None = optional("At least one of these holds too.", "or")
+    not_: SampleFilter | None = optional("This does not hold.", "not")
 
     def to_filter(self) -> filters.SampleFilter:
         """Return the predicate."""
@@ -147,17 +156,17 @@ class SampleFilter:
 class OmicsFilter:
     """Becomes an `OmicsFilter` of the adapters."""
 
-    code: StringCondition | None = _optional("On the dataset's code.")
-    type: StringCondition | None = _optional("On the code of its type.")
-    kind: OmicsKind | None = _optional("Where its content is: with openBIS, or elsewhere.")
-    property: list[PropertyCondition] | None = _optional("All of these properties hold.")
-    sample: SampleFilter | None = _optional("On its sample.")
-    experiment: ExperimentFilter | None = _optional("On its experiment.")
-    registered: DateCondition | None = _optional("When it was registered.")
-    modified: DateCondition | None = _optional("When it was last changed.")
-    and_: list[OmicsFilter] | None = _optional("All of these hold too.", "and")
-    or_: list[OmicsFilter] | None = _optional("At least one of these holds too.", "or")
-    not_: OmicsFilter | None = _optional("This does not hold.", "not")
+    code: StringCondition | None = optional("On the dataset's code.")
+    type: StringCondition | None = optional("On the code of its type.")
+    kind: OmicsKind | None = optional("Where its content is: with openBIS, or elsewhere.")
+    property: list[PropertyCondition] | None = optional("All of these properties hold.")
+    sample: SampleFilter | None = optional("On its sample.")
+    experiment: ExperimentFilter | None = optional("On its experiment.")
+    registered: DateCondition | None = optional("When it was registered.")
+    modified: DateCondition | None = optional("When it was last changed.")
+    and_: list[OmicsFilter] | None = optional("All of these hold too.", "and")
+    or_: list[OmicsFilter] | None = optional("At least one of these holds too.", "or")
+    not_: OmicsFilter | None = optional("This does not hold.", "not")
 
     def to_filter(self) -> filters.OmicsFilter:
         """Return the predicate."""
@@ -178,13 +187,13 @@ class OmicsFilter:
 class ContainerFilter:
     """Becomes a `ContainerFilter` of the adapters."""
 
-    omero_id: list[BigInt] | None = _optional("Its id is one of these.")
-    name: StringCondition | None = _optional("On its name.")
-    key_value: list[KeyValueCondition] | None = _optional("It has all of these pairs.")
-    tag: StringCondition | None = _optional("It has a tag that matches.")
-    and_: list[ContainerFilter] | None = _optional("All of these hold too.", "and")
-    or_: list[ContainerFilter] | None = _optional("At least one of these holds too.", "or")
-    not_: ContainerFilter | None = _optional("This does not hold.", "not")
+    omero_id: list[BigInt] | None = optional("Its id is one of these.")
+    name: StringCondition | None = optional("On its name.")
+    key_value: list[KeyValueCondition] | None = optional("It has all of these pairs.")
+    tag: StringCondition | None = optional("It has a tag that matches.")
+    and_: list[ContainerFilter] | None = optional("All of these hold too.", "and")
+    or_: list[ContainerFilter] | None = optional("At least one of these holds too.", "or")
+    not_: ContainerFilter | None = optional("This does not hold.", "not")
 
     def to_filter(self) -> filters.ContainerFilter:
         """Return the predicate."""
@@ -201,34 +210,37 @@ class ContainerFilter:
 class ImageFilter:
     """Becomes an `ImageFilter` of the adapters."""
 
-    omero_id: list[BigInt] | None = _optional("Its id is one of these.")
-    name: StringCondition | None = _optional("On the image's name.")
-    key_value: list[KeyValueCondition] | None = _optional("It has all of these pairs.")
-    tag: StringCondition | None = _optional("It has a tag that matches.")
-    channel: StringCondition | None = _optional("The name or dye of one channel matches.")
-    magnification: NumberCondition | None = _optional("On its objective's magnification.")
-    pixel_size: LengthCondition | None = _optional("On the size of a pixel along x.")
-    size_x: NumberCondition | None = _optional("On its width in pixels.")
-    size_y: NumberCondition | None = _optional("On its height in pixels.")
-    size_z: NumberCondition | None = _optional("On its number of planes.")
-    size_c: NumberCondition | None = _optional("On its number of channels.")
-    size_t: NumberCondition | None = _optional("On its number of time points.")
-    pixel_type: StringCondition | None = _optional("On its pixel type, such as uint8.")
-    format: StringCondition | None = _optional("On its file format.")
-    acquired: DateCondition | None = _optional("When it was taken.")
-    imported: DateCondition | None = _optional("When it was imported.")
-    image_dataset: ContainerFilter | None = _optional("One of its datasets matches.")
-    image_project: ContainerFilter | None = _optional("One of its projects matches.")
-    and_: list[ImageFilter] | None = _optional("All of these hold too.", "and")
-    or_: list[ImageFilter] | None = _optional("At least one of these holds too.", "or")
-    not_: ImageFilter | None = _optional("This does not hold.", "not")
+    omero_id: list[BigInt] | None = optional("Its id is one of these.")
+    name: StringCondition | None = optional("On the image's name.")
+    key_value: list[KeyValueCondition] | None = optional("It has all of these pairs.")
+    tag: StringCondition | None = optional("It has a tag that matches.")
+    modality: StringCondition | None = optional(
+        f"On its modality: the value of its key-value pair {MODALITY_KEY}."
+    )
+    channel: StringCondition | None = optional("The name or dye of one channel matches.")
+    magnification: NumberCondition | None = optional("On its objective's magnification.")
+    pixel_size: LengthCondition | None = optional("On the size of a pixel along x.")
+    size_x: NumberCondition | None = optional("On its width in pixels.")
+    size_y: NumberCondition | None = optional("On its height in pixels.")
+    size_z: NumberCondition | None = optional("On its number of planes.")
+    size_c: NumberCondition | None = optional("On its number of channels.")
+    size_t: NumberCondition | None = optional("On its number of time points.")
+    pixel_type: StringCondition | None = optional("On its pixel type, such as uint8.")
+    format: StringCondition | None = optional("On its file format.")
+    acquired: DateCondition | None = optional("When it was taken.")
+    imported: DateCondition | None = optional("When it was imported.")
+    image_dataset: ContainerFilter | None = optional("One of its datasets matches.")
+    image_project: ContainerFilter | None = optional("One of its projects matches.")
+    and_: list[ImageFilter] | None = optional("All of these hold too.", "and")
+    or_: list[ImageFilter] | None = optional("At least one of these holds too.", "or")
+    not_: ImageFilter | None = optional("This does not hold.", "not")
 
     def to_filter(self) -> filters.ImageFilter:
         """Return the predicate."""
         return filters.ImageFilter(
             omero_ids=None if self.omero_id is None else tuple(self.omero_id),
             name=_match(self.name),
-            key_values=_matches(self.key_value),
+            key_values=(*_matches(self.key_value), *_modality(self.modality)),
             tag=_match(self.tag),
             channel=_match(self.channel),
             magnification=_match(self.magnification),

@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import strawberry
 
+from api.types.cohort_commands import CohortCommands
+from api.types.link_commands import LinkCommands
+from api.types.operation_commands import OperationCommands
+from api.types.registration_commands import RegistrationCommands
 from api.types.session_commands import SessionCommands
 
 
 @strawberry.type(description="What changes something.")
-class Mutation(SessionCommands):
+class Mutation(
+    RegistrationCommands, OperationCommands, LinkCommands, CohortCommands, SessionCommands
+):
     """The root of all mutations."""

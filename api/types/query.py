@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import strawberry
 
 from api.selection import Info, selection
+from api.types.cohort_questions import CohortQuestions
 from api.types.connection import After, Before, Connection, First, Last, paginate, paginate_entities
 from api.types.entities import read_node
 from api.types.entity_type import TypeCatalog
@@ -31,9 +32,11 @@ from api.types.image_project import ImageProject
 from api.types.link import Link, LinkAudit
 from api.types.node import Node
 from api.types.omics_dataset import OmicsDataset
+from api.types.operation_questions import OperationQuestions
 from api.types.project import Project
 from api.types.sample import Sample
 from api.types.scalars import BigInt
+from api.types.snapshot_questions import SnapshotQuestions
 from api.types.sort import (
     ContainerOrder,
     ContainerOrderBy,
@@ -73,7 +76,7 @@ ProjectIdentifier = Annotated[
 
 
 @strawberry.type(description="Questions over openBIS, OMERO and the links between them.")
-class Query:
+class Query(CohortQuestions, SnapshotQuestions, OperationQuestions):
     """The root of all queries."""
 
     @strawberry.field(description="Any object by its global id.")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import strawberry
 
 from api.types.link_news import LinkNews
+from api.types.operation_news import OperationNews
 
 
 @strawberry.type(description="What is told as it happens.")
-class Subscription(LinkNews):
+class Subscription(LinkNews, OperationNews):
     """The root of all subscriptions."""

@@ -11,7 +11,7 @@ from api.types.source import Source, own
 class UserError:
     """What a payload says went wrong."""
 
-    code: str = own("The kind of error, as in `extensions.code`.")
+    code: str = own("The kind of error, as in `extensions.code`, or the kind of finding.")
     message: str = own("What to do.")
     field: str | None = own("The argument it is about.")
     source: Source | None = own("The system that refused, if one did.")

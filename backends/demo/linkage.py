@@ -11,8 +11,7 @@ from backends.demo.registration import Registration
 from backends.demo.world import ProjectLink, Sample, SampleLink, World
 
 LINK_NAMESPACE = "omnibis/link"
-OPENBIS_INSTANCE = "openbis-demo"
-OMERO_INSTANCE = "omero-demo"
+OPENBIS_INSTANCE = "openbis"  # as the settings have them
 
 KEY_PERM_ID = "openBIS permId"
 KEY_IDENTIFIER = "openBIS identifier"

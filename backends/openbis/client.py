@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from backends.errors import InvalidRequest, SessionExpired, Source
 from backends.lane import Call, Lane
-from backends.openbis import account, entity_types
+from backends.openbis import account, entity_types, oversight
 from backends.openbis.account import (
     OpenbisIdentity,
     OpenbisServer,
@@ -124,6 +124,11 @@ class OpenbisClient(Changing):
         """
         secret = token.get_secret_value()
         return account.identity(await self._wire.call("getSessionInformation", [secret], call))
+
+    async def sees_everything(self, token: SecretStr, call: Call) -> bool:
+        """Whether nothing is hidden from the session's owner, as far as openBIS tells."""
+        params = [token.get_secret_value(), oversight.ME, oversight.FETCH]
+        return oversight.read(await self._wire.call("getPersons", params, call))
 
     async def entity_types(
         self, token: SecretStr, kind: Kind, call: Call

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from backends.errors import Source
+from backends.errors import BackendError, Source
 from backends.fetch import NOTHING_MORE, Fetch
 from backends.filters import Page, PageRequest, Sort
 from backends.records import ImageRecord, OmicsDatasetRecord, SampleRecord
@@ -26,8 +26,7 @@ MEMBER_ORDER: Final = Sort("perm_id")
 class Gap:
     """Why something about a cohort is unknown."""
 
-    source: Source
-    error: Exception  # of `backends/errors.py`, or NotSignedIn
+    failure: BackendError
     clause: str  # what could not be decided, in words
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from backends.errors import BackendError, InvalidRequest, Source
+from backends.errors import AuthenticationFailed, BackendError, InvalidRequest, Source
 from backends.filters import ProjectFilter, SampleFilter, StringMatch
 from backends.records import Kind
 from resolvers import catalog
@@ -192,9 +192,11 @@ class Evaluation:
         """
         if isinstance(error, InvalidRequest):
             raise error
-        source = error.source or Source.OPENBIS
-        if not any(gap.source is source and gap.clause == words for gap in self._gaps):
-            self._gaps.append(Gap(source, error, words))
+        if isinstance(error, NotSignedIn):
+            error = AuthenticationFailed(error.source or Source.OPENBIS, error.message)
+        told = {(gap.failure.source, gap.clause) for gap in self._gaps}
+        if (error.source, words) not in told:
+            self._gaps.append(Gap(error, words))
 
 
 async def candidates(

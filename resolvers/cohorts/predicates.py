@@ -37,6 +37,7 @@ from backends.filters import ImageFilter, OmicsFilter, ProjectFilter, SampleFilt
 from resolvers.errors import BadInput
 
 VERSION: Final = 1
+MODALITY_KEY: Final = "Modality"  # the key-value pair that tells an image's modality
 MOST_CLAUSES: Final = 60  # of one predicate: each costs calls
 DEEPEST: Final = 12
 _EXACT: Final = 2.0**53  # below it a float and the whole number it equals are written alike

@@ -14,6 +14,7 @@ from graphql import GraphQLError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route, WebSocketRoute
+from strawberry.schema.config import StrawberryConfig
 
 from api.auth import Visitor
 from api.drain import Drain
@@ -50,6 +51,16 @@ class Thing:
         return Thing(name=self.name + "'")
 
     @strawberry.field
+    async def late(self) -> str:
+        await asyncio.sleep(0)
+        return "late"
+
+    @strawberry.field
+    async def never(self) -> str | None:
+        await asyncio.Event().wait()
+        return None
+
+    @strawberry.field
     def strict(self) -> str:
         raise ValueError("secret-text-of-a-library")
 
@@ -69,6 +80,10 @@ class Query:
     @strawberry.field
     def thing(self) -> Thing | None:
         return Thing(name="t")
+
+    @strawberry.field
+    def things(self) -> list[Thing]:
+        return [Thing(name="a"), Thing(name="b")]
 
     @strawberry.field
     def sides(self, shape: Shape) -> int:
@@ -149,7 +164,12 @@ Change = Callable[..., Wire]
 
 @pytest.fixture
 def make_wire() -> Change:
-    schema = strawberry.Schema(Query, Mutation, Subscription)
+    schema = strawberry.Schema(
+        Query,
+        Mutation,
+        Subscription,
+        config=StrawberryConfig(enable_experimental_incremental_execution=True),
+    )
 
     async def make_context(visitor: Visitor) -> TinyContext:
         if visitor.headers.get("authorization") == "Bearer bad":

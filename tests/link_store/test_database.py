@@ -230,8 +230,10 @@ async def failed(store: LinkStore) -> None:
     async with store.database.write() as connection:
         await connection.execute(
             text(
-                "insert into cohort_snapshot values"
-                " ('c', 'n', '', :digest, 0, '', 'a', '2026-01-01 00:00:00')"
+                "insert into cohort_snapshot (openbis_instance, omero_instance, name, description,"
+                " unit, predicate, completeness, backend_versions, link_revision, member_count,"
+                " digest, author, created_at) values ('openbis', 'omero', 'n', '', 'SAMPLE', '{}',"
+                " '{}', '{}', 0, 0, :digest, 'a', '2026-01-01 00:00:00')"
             ),
             {"digest": "a" * 64},
         )
@@ -245,6 +247,10 @@ def test_the_tree_of_errors_is_the_one_in_its_docstring() -> None:
         "LinkNotFound",
         "LinkConflict",
         "StaleRevision",
+        "InvalidSnapshot",
+        "SnapshotNotFound",
+        "ClaimTaken",
+        "LostOperation",
         "StoreUnavailable",
         "MigrationRequired",
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import pytest
-from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from link_store.database import LinkDatabase
@@ -281,24 +280,6 @@ async def test_an_event_belongs_to_exactly_one_link(
     assert await refused_by(attack, both) == "ck_link_event_one_link"
     unknown = await refused_by(attack, event.format(12345, "null"))
     assert unknown in {"foreign_key", "fk_link_event_project_link"}
-
-
-async def test_a_snapshot_is_frozen_but_may_be_deleted(
-    attack: Attack, database: LinkDatabase
-) -> None:
-    row = (
-        "insert into cohort_snapshot (id, name, predicate, members_digest, link_revision,"
-        " backend_versions, author, created_at) values ('c1', 'cohort', '', '{}', 0, '', 'a',"
-        " '2026-01-01 00:00:00')"
-    )
-    assert await refused_by(attack, row.format("short")) == "ck_cohort_snapshot_members_digest"
-    await attack(row.format("a" * 64))
-    change = "update cohort_snapshot set members_digest = members_digest"
-    assert await refused_by(attack, change) == "cohort_snapshot_frozen"
-    await attack("delete from cohort_snapshot")
-    async with database.read() as connection:
-        count = await connection.execute(text("select count(*) from cohort_snapshot"))
-        assert count.scalar_one() == 0
 
 
 async def test_a_refused_write_leaves_nothing_behind(

@@ -128,7 +128,7 @@ async def test_an_operation_is_cancelled_or_committed_and_never_both(
 async def test_what_nobody_works_on_is_seized_by_one(operations: OperationStore) -> None:
     await accepted(operations)
     assert await operations.abandoned(datetime.now(UTC)) == ()
-    await operations.beat("here", PAST)
+    await operations.beat("here", ["op-1"], PAST)
     (lapsed,) = await operations.abandoned(datetime.now(UTC))
     seized = await asyncio.gather(*(operations.seize(lapsed, f"r{n}", LEASE) for n in range(6)))
     assert sum(seized) == 1
@@ -172,12 +172,16 @@ async def test_an_owner_pages_through_their_own(
         5,
     )
     last = first.items[-1]
-    rest = await operations.of_owner("steward", limit=9, after=(last.created_at, last.id))
+    rest = await operations.of_owner("steward", limit=9, key=(last.created_at, last.id))
     assert ([each.id for each in rest.items], rest.has_more, rest.total) == (
         ["op-2", "op-1", "op-0"],
         False,
         None,
     )
+    back = await operations.of_owner(
+        "steward", limit=1, key=(last.created_at, last.id), backward=True
+    )
+    assert ([each.id for each in back.items], back.has_more) == (["op-4"], False)
     await operations.finish("op-1", "here", OperationState.CANCELLED, {})
     ended = await operations.of_owner("steward", limit=9, states=[OperationState.CANCELLED])
     assert [each.id for each in ended.items] == ["op-1"]

@@ -25,8 +25,9 @@ TABLES = {
     "sample_link",
     "link_event",
     "cohort_snapshot",
-    "operation",
+    "cohort_snapshot_member",
     "code_block",
+    "operation",
     "operation_claim",
 }
 

@@ -9,10 +9,17 @@ import asyncio
 import os
 import random
 from collections import Counter
+from inspect import isawaitable
 from typing import Any
 
 import pytest
-from graphql import ExecutionResult, GraphQLError, execute, parse, validate
+from graphql import (
+    ExecutionResult,
+    GraphQLError,
+    experimental_execute_incrementally,
+    parse,
+    validate,
+)
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from api import execution
@@ -63,7 +70,7 @@ MAKER = Operations(SCHEMA, ROOTS, literal)
 
 
 async def plainly(operation: Operation, document: Any, world: OddWorld) -> ExecutionResult:
-    result = execute(
+    result: Any = experimental_execute_incrementally(
         SCHEMA,
         document,
         context_value=world.context(),
@@ -71,13 +78,13 @@ async def plainly(operation: Operation, document: Any, world: OddWorld) -> Execu
         executor_class=StrawberryGraphQLCoreExecutionContext,
         operation_extensions=None,
     )
-    return result if isinstance(result, ExecutionResult) else await result
+    return await result if isawaitable(result) else result
 
 
 async def planned(
     operation: Operation, document: Any, world: OddWorld, shelves: Shelves
 ) -> ExecutionResult:
-    result = execution.execute(
+    result: Any = execution.execute(
         SCHEMA,
         document,
         shelves,
@@ -85,7 +92,7 @@ async def planned(
         variables=operation.variables,
         suggestions=True,
     )
-    return result if isinstance(result, ExecutionResult) else await result
+    return await result if isawaitable(result) else result
 
 
 def told(error: GraphQLError) -> tuple[Any, ...]:

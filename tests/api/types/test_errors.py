@@ -27,12 +27,19 @@ EXPECTED = {
     links.LinkNotFound: "NOT_FOUND",
     links.LinkConflict: "LINK_CONFLICT",
     links.StaleRevision: "STALE_REVISION",
+    links.InvalidSnapshot: "BAD_USER_INPUT",
+    links.SnapshotNotFound: "NOT_FOUND",
+    links.ClaimTaken: "LINK_CONFLICT",
+    links.LostOperation: "INTERNAL",
     links.StoreUnavailable: "BACKEND_UNAVAILABLE",
     links.MigrationRequired: "INTERNAL",
     resolver.BadInput: "BAD_USER_INPUT",
     resolver.Missing: "NOT_FOUND",
     resolver.NotSignedIn: "UNAUTHENTICATED",
     resolver.LimitExceeded: "LIMIT_EXCEEDED",
+    resolver.NotAllowed: "FORBIDDEN",
+    resolver.NotInstalled: "INTERNAL",
+    resolver.StorageFailed: "BACKEND_UNAVAILABLE",
 }
 ROOTS = (backend.BackendError, links.LinkStoreError, resolver.ResolverError)
 

@@ -1,0 +1,82 @@
+// The page: a header, GraphiQL, and the panels beside it (below it where the window is narrow).
+import { DOC_EXPLORER_PLUGIN } from "@graphiql/plugin-doc-explorer";
+import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
+import { GraphiQL } from "graphiql";
+import type { GraphQLSchema } from "graphql";
+import { useMemo } from "react";
+import { show } from "./answer";
+import { enrich, strip } from "./enrichment";
+import { Panels } from "./Panels";
+import { SAVED_QUESTIONS } from "./SavedQuestions";
+import { type Answer, follow, type Parameters, post } from "./server";
+import { Share, sharedQuestion } from "./Share";
+import { SignIn } from "./SignIn";
+
+const WELCOME = `# One question over openBIS and OMERO.
+# Choose a saved question on the left, or write one and press Ctrl + Enter.
+{
+  viewer { user }
+  backends { source available version }
+}
+`;
+
+/** The fetcher that GraphiQL calls; it keeps the schema that GraphiQL has read. */
+function makeFetcher() {
+  const known: { schema: GraphQLSchema | null } = { schema: null };
+
+  async function ask(parameters: Parameters, headers: Record<string, string>): Promise<Answer> {
+    if (parameters.operationName === "IntrospectionQuery") return post(parameters, headers);
+    show(null);
+    const started = performance.now();
+    const answer = await post({ ...parameters, query: enrich(parameters.query, known.schema) }, headers);
+    show({ answer, milliseconds: performance.now() - started });
+    return { ...answer, ...("data" in answer ? { data: strip(answer.data) } : {}) };
+  }
+
+  async function* stream(parameters: Parameters, headers: Record<string, string>) {
+    for await (const answer of follow(parameters, headers)) {
+      show({ answer, milliseconds: 0 });
+      yield answer;
+    }
+  }
+
+  const fetcher = (parameters: Parameters, options?: { headers?: Record<string, unknown>; documentAST?: import("graphql").DocumentNode }) => {
+    const headers = (options?.headers ?? {}) as Record<string, string>;
+    const operation = options?.documentAST?.definitions.find(
+      (one) => one.kind === "OperationDefinition" && (!parameters.operationName || one.name?.value === parameters.operationName),
+    );
+    return operation?.kind === "OperationDefinition" && operation.operation === "subscription" ? stream(parameters, headers) : ask(parameters, headers);
+  };
+  return { fetcher, known };
+}
+
+export function App() {
+  const { fetcher, known } = useMemo(makeFetcher, []);
+  const shared = useMemo(() => sharedQuestion(), []);
+  return (
+    <GraphiQL
+      // Types of the toolkit name an observable, too, which this fetcher never gives.
+      fetcher={fetcher as never}
+      plugins={[SAVED_QUESTIONS, HISTORY_PLUGIN]}
+      referencePlugin={DOC_EXPLORER_PLUGIN}
+      visiblePlugin={shared ? undefined : SAVED_QUESTIONS.title}
+      defaultQuery={WELCOME}
+      initialQuery={shared?.query}
+      initialVariables={shared?.variables}
+      defaultEditorToolsVisibility={false}
+      shouldPersistHeaders={false} // a header may be a credential
+      onSchemaChange={(schema) => {
+        known.schema = schema;
+      }}
+    >
+      <GraphiQL.Logo>
+        <span className="logo">omnibis</span>
+        <Share />
+        <SignIn />
+      </GraphiQL.Logo>
+      <GraphiQL.Footer>
+        <Panels />
+      </GraphiQL.Footer>
+    </GraphiQL>
+  );
+}

@@ -1,0 +1,1 @@
+export default function AvailabilityPanel(_: { data: unknown }) { return null; }

@@ -1,0 +1,66 @@
+"""`Cohort`: one question of one request, evaluated once and only as far as is asked for.
+
+The GraphQL type asks it for a total, a funnel, members; whatever needs the ids shares one
+evaluation, and what can be had without them costs no more than it must.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+
+from resolvers.cohorts.answer import CohortAnswer, Completeness
+from resolvers.cohorts.evaluation import Evaluation
+from resolvers.cohorts.predicates import CohortPredicate, Question, Unit, checked
+from resolvers.context import RequestContext
+
+
+class Cohort:
+    """A cohort that somebody asks about.
+
+    Args:
+        context: the request.
+        unit: what it is made of.
+        where: which candidates belong to it.
+        wanted: the fields that are asked for, by their GraphQL names.
+        path: where in the answer it stands, for the errors of sources that fail.
+
+    Raises:
+        BadInput: the predicate is too large, or makes no sense.
+    """
+
+    def __init__(
+        self,
+        context: RequestContext,
+        unit: Unit,
+        where: CohortPredicate,
+        wanted: Collection[str],
+        path: Sequence[str | int],
+    ) -> None:
+        self.context = context
+        self.question = checked(Question(unit, where))
+        self._wanted = frozenset(wanted)
+        self._path = path
+        self._evaluation = Evaluation(context, self.question)
+        self._answer: asyncio.Task[CohortAnswer] | None = None
+
+    async def answer(self) -> CohortAnswer:
+        """The evaluated cohort."""
+        if self._answer is None:
+            self._answer = asyncio.ensure_future(self._evaluate())
+        return await self._answer
+
+    async def total(self) -> int | None:
+        """How many members there surely are; None where the candidates themselves are unknown."""
+        answer = await self.answer()
+        return None if answer.completeness.at_most is None else len(answer.member_ids)
+
+    async def completeness(self) -> Completeness:
+        """Whether anything is unknown."""
+        return (await self.answer()).completeness
+
+    async def _evaluate(self) -> CohortAnswer:
+        answer = await self._evaluation.run()
+        for gap in answer.completeness.gaps:
+            self.context.degrade(gap.failure, self._path)
+        return answer

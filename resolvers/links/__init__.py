@@ -1,0 +1,26 @@
+"""Everything that is done with links: reading, commands, discovery, audit and repair.
+
+The functions that others call are named here; each module says what it is about.
+"""
+
+from resolvers.links.audit import LinkAudit, audit
+from resolvers.links.commands import Outcome, link, move, unlink
+from resolvers.links.ends import Pair
+from resolvers.links.reading import get, of_openbis, search, shown
+from resolvers.links.remarks import Code, Remark
+
+__all__ = [
+    "Code",
+    "LinkAudit",
+    "Outcome",
+    "Pair",
+    "Remark",
+    "audit",
+    "get",
+    "link",
+    "move",
+    "of_openbis",
+    "search",
+    "shown",
+    "unlink",
+]

@@ -1,0 +1,91 @@
+"""Reading the link database for a viewer: one link, or a page of a project's.
+
+A link is shown to whoever sees its openBIS end, and to whoever nothing in openBIS is hidden from,
+since for them an end that is not there is gone; whether the images beyond it may be seen is OMERO's
+to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from backends.errors import NotFound, Source
+from backends.fetch import Fetch
+from backends.filters import Key, Page, PageRequest
+from backends.records import ProjectRecord
+from link_store.records import LinkKind, LinkRecord, LinkRef, LinkState
+from resolvers import catalog
+from resolvers.context import RequestContext
+from resolvers.errors import BadInput
+from resolvers.links.ends import OPENBIS_KINDS
+
+
+async def get(context: RequestContext, ref: LinkRef) -> LinkRecord:
+    """Return one link, retired ones too.
+
+    Raises:
+        NotFound: there is none, or the viewer does not see its openBIS end.
+    """
+    store = context.services.links
+    found = await context.ask_links("linksByIds", store.links_by_ids([ref]))
+    link = await shown(context, found.get(ref))
+    if link is None:
+        raise NotFound(
+            Source.LINK_STORE, "There is no such link, or you may not see its openBIS end."
+        )
+    return link
+
+
+async def of_openbis(context: RequestContext, kind: LinkKind, id_: str) -> LinkRecord:
+    """Return the live link of an openBIS object, which is given by permId or identifier.
+
+    Raises:
+        NotFound: there is no such object for the viewer, or it has no link.
+    """
+    end = await catalog.get(context, OPENBIS_KINDS[kind], id_, Fetch())
+    loaders = context.loaders
+    loader = loaders.project_links if kind is LinkKind.PROJECT else loaders.sample_links
+    link: LinkRecord | None = await loader.load(end.perm_id)
+    if link is None:
+        raise NotFound(Source.LINK_STORE, f"{end.identifier} has no link.")
+    return link
+
+
+async def shown(context: RequestContext, link: LinkRecord | None) -> LinkRecord | None:
+    """Return a link that was found from its OMERO end, if the viewer may see it."""
+    if link is None:
+        return None
+    end = await catalog.find(context, OPENBIS_KINDS[link.ref.kind], link.openbis_perm_id, Fetch())
+    if end is not None:
+        return link
+    return link if await context.loaders.oversight.load(Source.OPENBIS) else None
+
+
+async def search(
+    context: RequestContext,
+    project: ProjectRecord,
+    kind: LinkKind | None,
+    states: Collection[LinkState],
+    page: PageRequest,
+) -> Page[LinkRecord]:
+    """Return one page of the links of a project that the viewer sees, the project's own first."""
+    key = None
+    if page.key is not None:
+        name, number = page.key
+        if name not in set(LinkKind):
+            raise BadInput("This is not a cursor of this server; use one from `edges`.")
+        key = LinkRef(LinkKind(str(name)), int(number or 0))
+    found = await context.ask_links(
+        "searchLinks",
+        context.services.links.search(
+            limit=page.limit,
+            kind=kind,
+            states=states,
+            project_perm_id=project.perm_id,
+            key=key,
+            backward=page.backward,
+            count=page.count,
+        ),
+    )
+    keys: tuple[Key, ...] = tuple((ref.kind.value, ref.id) for ref in found.keys)
+    return Page(found.items, keys, has_more=found.has_more, total=found.total)

@@ -1,0 +1,10 @@
+"""All workflows that there are; a new one is added to this tuple, and the kill matrix finds it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from resolvers.workflows.create_project import CREATE_PROJECT
+from resolvers.workflows.definition import Workflow
+
+WORKFLOWS: Final[tuple[Workflow, ...]] = (CREATE_PROJECT,)

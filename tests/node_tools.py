@@ -1,0 +1,70 @@
+"""The public tools of the GraphQL world that run on Node: installed once into a cache, then run.
+
+`tests/node/package.json` pins them. Where Node or npm is not there, or nothing can be fetched, the
+tests that need them are skipped and say why; with `OMNIBIS_TEST_NODE=required` they fail instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+FOLDER: Final = Path(__file__).parent / "node"
+CACHE: Final = Path(__file__).parent.parent / ".cache" / "node"
+PATIENCE: Final = 240.0  # seconds to install; it takes some ten
+REQUIRED: Final = os.environ.get("OMNIBIS_TEST_NODE") == "required"
+
+
+def node_modules() -> Path:
+    """Return the folder with the tools, installed if need be; skip the test without them."""
+    package = (FOLDER / "package.json").read_bytes()
+    home = CACHE / hashlib.sha256(package).hexdigest()[:12]
+    done = home / "installed"
+    if not done.exists():
+        if shutil.which("node") is None or shutil.which("npm") is None:
+            _lack("Node and npm are not installed here")
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "package.json").write_bytes(package)
+        command = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock"]
+        try:
+            subprocess.run(  # noqa: S603
+                [*command, "--ignore-scripts", "--loglevel=error"],
+                cwd=home,
+                check=True,
+                capture_output=True,
+                timeout=PATIENCE,
+            )
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+            _lack("npm could not install the tools of tests/node/package.json")
+        done.touch()
+    for script in FOLDER.iterdir():
+        shutil.copy(script, home)  # beside node_modules, where Node looks for imports
+    return home
+
+
+def run_node(script: str, *arguments: str, timeout: float = 120.0) -> Any:
+    """Run a script of `tests/node` and return the JSON that it prints."""
+    home = node_modules()
+    done = subprocess.run(  # noqa: S603
+        ["node", script, *arguments],  # noqa: S607
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def _lack(reason: str) -> None:
+    if REQUIRED:
+        pytest.fail(reason)
+    pytest.skip(reason)
