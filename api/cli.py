@@ -136,6 +136,9 @@ def serve(
         bool,
         typer.Option("--embedded-omero", help="Put the demonstration's OMERO beside the openBIS."),
     ] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes on the port; about one per core.")
+    ] = 1,
 ) -> None:
     """Run omnibis over the openBIS named in the settings."""
     from api import server  # noqa: PLC0415 - see the module's docstring
@@ -146,17 +149,37 @@ def serve(
     from link_store.errors import LinkStoreError  # noqa: PLC0415
 
     settings = _settings()
+    if workers > 1 and embedded_omero:
+        _stop("--embedded-omero is for one process: each worker would have an OMERO of its own.")
     try:
         tokens = token_box(settings)
-        parts = wire_parts(settings, embedded_omero=embedded_omero)
         listener = server.take_port(settings.host, settings.port)
     except (SettingsError, server.ServerError) as error:
         _stop(str(error))
-    except LinkStoreError as error:
-        _stop(error.message)
-    application = create_app(settings, parts, tokens)
     ready = f"omnibis is ready at {server.address_of(listener)}/graphql"
-    _serve(application, listener, settings, lambda: typer.echo(ready))
+
+    def work() -> int:
+        try:
+            parts = wire_parts(settings, embedded_omero=embedded_omero)
+        except SettingsError as error:
+            _stop(str(error))
+        except LinkStoreError as error:
+            _stop(error.message)
+        _serve(create_app(settings, parts, tokens), listener, settings, lambda: typer.echo(ready))
+        return 0
+
+    if workers == 1:
+        work()
+        return
+    from api.workers import Workers  # noqa: PLC0415 - see the module's docstring
+
+    def worker() -> int:
+        try:
+            return work()
+        except typer.Exit as stopped:
+            return stopped.exit_code
+
+    raise typer.Exit(Workers(workers, worker).run())
 
 
 @app.command()

