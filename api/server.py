@@ -131,6 +131,7 @@ def run(
         server_header=False,
         loop="uvloop" if find_spec("uvloop") else "asyncio",
         http="httptools" if find_spec("httptools") else "h11",
+        proxy_headers=False,  # `api/proxy.py` says whose word is taken
         ws="websockets-sansio",
         ws_max_size=ws_bytes,
         # A message is as large as what came over the wire, so that none can burst.
