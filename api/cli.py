@@ -154,34 +154,38 @@ def serve(
         _stop("--embedded-omero is for one process: each worker would have an OMERO of its own.")
     try:
         tokens = token_box(settings)
-        listener = server.take_port(settings.host, settings.port)
-    except (SettingsError, server.ServerError) as error:
+    except SettingsError as error:
         _stop(str(error))
-    ready = f"omnibis is ready at {server.address_of(listener)}/graphql"
 
-    def work() -> int:
+    def build() -> Any:
         try:
             parts = wire_parts(settings, embedded_omero=embedded_omero)
-            application = create_app(settings, parts, tokens)
+            return create_app(settings, parts, tokens)
         except SettingsError as error:
             _stop(str(error))
         except LinkStoreError as error:
             _stop(error.message)
-        _serve(application, listener, settings, lambda: typer.echo(ready))
-        return 0
 
-    if workers == 1:
-        work()
-        return
-    from api.workers import Workers  # noqa: PLC0415 - see the module's docstring
+    # One process opens nothing before it knows what to serve; many share what is open before.
+    application = build() if workers == 1 else None
+    try:
+        listener = server.take_port(settings.host, settings.port)
+    except server.ServerError as error:
+        _stop(str(error))
 
-    def worker() -> int:
+    def work() -> int:
+        ready = f"omnibis is ready at {server.address_of(listener)}/graphql"
         try:
-            return work()
+            _serve(application or build(), listener, settings, lambda: typer.echo(ready))
         except typer.Exit as stopped:
             return stopped.exit_code
+        return 0
 
-    raise typer.Exit(Workers(workers, worker).run())
+    if workers > 1:
+        from api.workers import Workers  # noqa: PLC0415 - see the module's docstring
+
+        raise typer.Exit(Workers(workers, work).run())
+    raise typer.Exit(work())
 
 
 @app.command()
