@@ -100,6 +100,30 @@ class OmeroClient(Linkage):
             safe=False,
         )
 
+    async def open_for(
+        self, session: SecretStr, user: str, call: Call, *, life_seconds: int, idle_seconds: int
+    ) -> SecretStr:
+        """Open a session of another user, as an administrator (sudo); never repeated.
+
+        Args:
+            session: the administrator's.
+            user: for whom.
+            call: the request's meter and deadline.
+            life_seconds: how long it may live.
+            idle_seconds: how long it may be idle.
+
+        Raises:
+            AccessDenied: who asks may not, or there is no such user.
+        """
+        return await self._lane.call(
+            "openFor",
+            lambda: self._transport.open_for(
+                session, user, life_seconds=life_seconds, idle_seconds=idle_seconds
+            ),
+            call,
+            safe=False,
+        )
+
     async def version(self, session: SecretStr, call: Call) -> str:
         """The server's version."""
         return await self._lane.call("version", lambda: self._transport.version(session), call)
