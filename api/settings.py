@@ -273,7 +273,6 @@ class Settings(BaseSettings):
             raise ValueError(wrong)
         return value
 
-    @field_validator("token_key")
     @field_validator("proxy_peers", "cors_origins", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
