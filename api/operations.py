@@ -27,13 +27,13 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     create_source_event_stream,
-    experimental_execute_incrementally,
 )
 
 from api.admission import Admission
 from api.auth import ANONYMOUS, Visitor
 from api.cost import Prices
 from api.documents import Documents, Refusal, operation_of, user_error
+from api.execution import Shelves, execute
 from api.increments import broken_off, is_incremental, parts
 from api.limits import Limits
 from api.observe import RequestRecord, log_failure, log_request
@@ -125,6 +125,7 @@ class Operations:
         self._admission = wire.admission or Admission(wire.limits)
         self._prices = Prices(wire.schema._schema)  # noqa: SLF001 - Strawberry names no other way
         self._graphql = wire.schema._schema  # noqa: SLF001 - Strawberry names no other way
+        self._shelves = Shelves()
         self._trusted = wire.trusted
         self._documents = Documents(
             self._graphql,
@@ -299,16 +300,15 @@ class Operations:
             raise Refused(504, _too_long()) from None
 
     async def _execute(self, prepared: Prepared, context: Any, event: Any) -> Any:
-        result = experimental_execute_incrementally(
+        result = execute(
             self._graphql,
             prepared.document,
-            root_value=event,
-            context_value=context,
-            variable_values=prepared.parameters.variables,
+            self._shelves,
+            root=event,
+            context=context,
+            variables=prepared.parameters.variables,
             operation_name=prepared.parameters.operation_name,
-            executor_class=self._wire.schema.execution_context_class,
-            hide_suggestions=not self._wire.suggestions,
-            operation_extensions=None,  # Strawberry's executor asks for it
+            suggestions=self._wire.suggestions,
         )
         return await result if isawaitable(result) else result
 
