@@ -291,7 +291,7 @@ def _serve(application: Any, listener: Any, settings: Any, on_started: Any) -> N
         drain=application.state.drain,
         drain_seconds=settings.drain_seconds,
         on_started=on_started,
-        ws_bytes=settings.limits.request_bytes,
+        limits=settings.limits,
     )
 
 

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from api.guard import variable_errors
 from api.limits import Limits, limit_error
 
+LONGEST_NAME: Final = 256  # characters of an operation's name
 PLAIN_JSON: Final = "application/json"
 
 
@@ -153,6 +154,8 @@ def checked(given: Any, limits: Limits, *, reads_only: bool) -> Parameters:
     operation_name = given.get("operationName")
     if not isinstance(operation_name, str | None):
         raise malformed("`operationName` must be a text or null.")
+    if operation_name is not None and len(operation_name) > LONGEST_NAME:
+        raise malformed(f"`operationName` is longer than {LONGEST_NAME} characters.")
     for name in ("variables", "extensions"):
         if not isinstance(given.get(name), dict | None):
             raise malformed(f"`{name}` must be an object or null.")

@@ -20,6 +20,7 @@ from graphql import (
     DocumentNode,
     IntValueNode,
     ListValueNode,
+    NameNode,
     ObjectFieldNode,
     StringValueNode,
     print_ast,
@@ -42,7 +43,14 @@ MUTATIONS = sorted(set(build_schema()._schema.mutation_type.fields) - {"login", 
 SCALARS: dict[str, Any] = {
     "BigInt": st.integers(-(2**63), 2**63 - 1).map(nodes.Int),
     "DateTime": st.datetimes().map(lambda moment: nodes.String(moment.isoformat() + "Z")),
-    "_Any": st.just(nodes.Null),
+    "_Any": st.builds(
+        lambda: nodes.Object(
+            [
+                ObjectFieldNode(name=NameNode(value="__typename"), value=nodes.String("Sample")),
+                ObjectFieldNode(name=NameNode(value="id"), value=nodes.String("made-up")),
+            ]
+        )
+    ),
 }
 PATIENT: dict[str, Any] = {
     "deadline": None,
