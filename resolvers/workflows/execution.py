@@ -88,12 +88,10 @@ class Execution:
         """Go through the steps, and to an end."""
         begun: list[Step] = []
         stop: Json | None = None
-        committed = False
         for step in self._workflow.steps:
             if step.when is not None and not step.when(self._run(again=self._shaken)):
                 continue
             begun.append(step)
-            committed = committed or step.final
             stop = await self._take(step)
             if stop is not None:
                 break
@@ -103,10 +101,10 @@ class Execution:
             return
         if stop.get("clean"):
             begun.pop()  # refused before any of it can have been done
-        if stop.get("stop") == "CANCELLED" or not committed:
-            left = [text for step in reversed(begun) for text in await self._undo(step)]
-        else:
+        if any(step.final for step in begun):
             left = ["What had been done before stays done; ask for the rest again."]
+        else:
+            left = [text for step in reversed(begun) for text in await self._undo(step)]
         cancelled = stop["stop"] == "CANCELLED"
         state = OperationState.CANCELLED if cancelled else OperationState.FAILED
         rest = {"left": left} if left else None
@@ -166,10 +164,10 @@ class Execution:
             try:
                 await self._refresh()
                 if not undoing and self._record.cancelled and not self._record.committed:
-                    return dict(_CANCELLED)
+                    return {**_CANCELLED, "clean": attempt == 1 and not again and part == 0}
                 await self._note(step, name, state, attempt, part, count)
                 if step.final and not undoing and not await self._commit():
-                    return dict(_CANCELLED)
+                    return {**_CANCELLED, "clean": attempt == 1 and not again and part == 0}
                 meter = PointMeter(prefix, self._tools.pass_point)
                 run = self._run(part, again=again or attempt > 1, meter=meter)
                 value = await work(run)

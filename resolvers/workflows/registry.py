@@ -6,5 +6,15 @@ from typing import Final
 
 from resolvers.workflows.create_project import CREATE_PROJECT
 from resolvers.workflows.definition import Workflow
+from resolvers.workflows.delete_project import DELETE_PROJECT
+from resolvers.workflows.delete_sample import DELETE_SAMPLE
+from resolvers.workflows.update_project import UPDATE_PROJECT
+from resolvers.workflows.update_sample import UPDATE_SAMPLE
 
-WORKFLOWS: Final[tuple[Workflow, ...]] = (CREATE_PROJECT,)
+WORKFLOWS: Final[tuple[Workflow, ...]] = (
+    CREATE_PROJECT,
+    UPDATE_PROJECT,
+    UPDATE_SAMPLE,
+    DELETE_PROJECT,
+    DELETE_SAMPLE,
+)

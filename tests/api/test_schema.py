@@ -42,6 +42,7 @@ OWN_TYPES = {
     "FindingCount",
     "LinkAudit",
     "LinkFinding",
+    "DeletionPayload",
     "Mutation",
     "OperationCount",
     "OperationError",
@@ -50,6 +51,7 @@ OWN_TYPES = {
     "OperationStep",
     "PageInfo",
     "ProjectPayload",
+    "SamplePayload",
     "Query",
     "Subscription",
     "TypeCatalog",
@@ -281,6 +283,7 @@ def test_inputs_demand_only_what_makes_them_what_they_are(graphql: GraphQLSchema
         "CredentialsInput.password",
         "CreateProjectInput.space",
         "CreateProjectInput.code",
+        "PropertyInput.code",
     }
 
 
