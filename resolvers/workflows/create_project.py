@@ -95,11 +95,15 @@ async def group_for_images(context: RequestContext, wanted: int | None) -> int:
     """The OMERO group that new objects go to: the one that is asked for, or the session's own.
 
     Raises:
-        BadInput: the viewer is no member of it.
+        BadInput: the viewer is no member of it, and no administrator, or there is no such group.
     """
     who = await imaging.omero_identity(context)
     group = who.group_id if wanted is None else wanted
-    if group in USER_GROUPS or (group not in who.group_ids and not who.is_admin):
+    allowed = group not in USER_GROUPS and group in who.group_ids
+    if not allowed and group not in USER_GROUPS and who.is_admin:
+        session = context.omero_session()
+        allowed = bool(await context.services.omero.groups(session, [group], context.call))
+    if not allowed:
         raise BadInput(
             "Name an OMERO group that you are a member of as `imageGroup`; your own groups are "
             f"{', '.join(str(each) for each in who.group_ids if each not in USER_GROUPS)}.",

@@ -66,7 +66,7 @@ class Tools:
     services: Services
     sealer: Sealer
     checkpoint: Checkpoint
-    here: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
+    here: Callable[[Callable[[], Awaitable[bool]]], Awaitable[bool]]
     runner: str
     pace: Pace
     pass_point: Callable[[str], None]
@@ -97,8 +97,9 @@ class Execution:
                 break
         if stop is None:
             outcome = self._workflow.outcome(self._run())
-            await self._end(OperationState.SUCCEEDED, {"outcome": outcome, "error": None})
-            return
+            if await self._end(OperationState.SUCCEEDED, {"outcome": outcome, "error": None}):
+                return
+            stop = dict(_CANCELLED)  # in the last moment
         if stop.get("clean"):
             begun.pop()  # refused before any of it can have been done
         if any(step.final for step in begun):
@@ -282,26 +283,30 @@ class Execution:
         self._record = record
         self._tools.changed(record)
 
-    async def _end(self, state: OperationState, values: Json) -> None:
-        """Write down the end, which also wipes the sessions."""
-        await self._tools.here(lambda: self._finish(state, values))
+    async def _end(self, state: OperationState, values: Json) -> bool:
+        """Write down the end; tell whether that was possible.
 
-    async def _finish(self, state: OperationState, values: Json) -> None:
+        A success is not when the operation has been cancelled in the last moment.
+        """
+        return await self._tools.here(lambda: self._finish(state, values))
+
+    async def _finish(self, state: OperationState, values: Json) -> bool:
         now = datetime.now(UTC).isoformat()
-        for entry in self._log:
-            entry.setdefault("ended", now)
         self._tools.pass_point(f"{self._workflow.kind}/end/begin")
         attempt = 0
         while True:
             attempt += 1
             try:
+                if state is OperationState.SUCCEEDED and not await self._commit():
+                    return False
+                steps = [{**entry, "ended": entry.get("ended", now)} for entry in self._log]
                 record = await self._tools.store.finish(
-                    self._record.id, self._tools.runner, state, {**values, "steps": self._log}
+                    self._record.id, self._tools.runner, state, {**values, "steps": steps}
                 )
             except LostOperation:
                 known = await self._tools.store.get(self._record.id)
                 if known is not None and known.is_final:
-                    return  # it was ended before the process was
+                    return True  # it was ended before the process was
                 raise asyncio.CancelledError from None
             except LinkStoreError:
                 await asyncio.sleep(self._tools.pace.pause(attempt))
@@ -309,6 +314,7 @@ class Execution:
                 break
         self._tools.pass_point(f"{self._workflow.kind}/end/kept")
         self._tools.changed(record)
+        return True
 
     def _report(self, error: Exception, name: str) -> None:
         known = explain(error)["kind"] != "Internal"
