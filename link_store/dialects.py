@@ -9,7 +9,9 @@ themselves).
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -22,14 +24,21 @@ from sqlalchemy import (
     Connection,
     Engine,
     String,
+    Subquery,
+    Table,
     any_,
     bindparam,
+    cast,
+    column,
     event,
     func,
     make_url,
     select,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import TypeEngine
 
 from link_store.errors import StoreUnavailable
 from link_store.models import BigId
@@ -104,6 +113,11 @@ def prepare(engine: Engine, busy_timeout: float) -> None:
     """Set up each new connection, and let transactions begin as `Begin` says."""
     if engine.dialect.name == "sqlite":
 
+        @event.listens_for(engine, "do_connect")
+        def can_be_opened(_dialect: Any, _record: Any, args: Any, named: Any) -> None:
+            # aiosqlite's thread reports to the loop after a failure, and finds it closed at times
+            sqlite3.connect(args[0], uri=named.get("uri", False)).close()
+
         @event.listens_for(engine, "connect")
         def connected(connection: Any, _record: Any) -> None:
             connection.isolation_level = None  # the driver begins nothing by itself
@@ -136,6 +150,55 @@ def ids_value(ids: Collection[str] | Collection[int], dialect: str) -> Any:
     """Pack the value of the parameter `ids` for `among`."""
     unique = list(dict.fromkeys(ids))
     return orjson.dumps(unique).decode() if dialect == "sqlite" else unique
+
+
+def given(types: Mapping[str, TypeEngine[Any]], dialect: str) -> Subquery:
+    """Read the parameter `rows`, a JSON array of arrays, as a table with the named columns.
+
+    Rows so given are one value on the way, and one statement in the database: an insertion from
+    them is several times as fast as one by one. The column `place` numbers them.
+    """
+    parameter = bindparam("rows", type_=String())
+    if dialect == "sqlite":
+        each = func.json_each(parameter).table_valued("key", "value")
+        columns = [
+            func.json_extract(each.c.value, f"$[{index}]").label(name)
+            for index, name in enumerate(types)
+        ]
+        return select(each.c.key.label("place"), *columns).subquery("given")
+    rows = func.jsonb_array_elements(cast(parameter, JSONB)).table_valued(
+        column("value", JSONB), with_ordinality="place"
+    )
+    rows = rows.render_derived(name="rows")
+    values = [
+        cast(rows.c.value[index].astext, kind).label(name)
+        for index, (name, kind) in enumerate(types.items())
+    ]
+    return select(rows.c.place, *values).subquery("given")
+
+
+def rows_value(rows: Iterable[Sequence[Any]], dialect: str) -> str:
+    """Pack the value of the parameter `rows` for `given`."""
+    options = orjson.OPT_PASSTHROUGH_DATETIME
+    write = _sqlite_time if dialect == "sqlite" else datetime.isoformat
+    return orjson.dumps(list(rows), default=write, option=options).decode()
+
+
+def _sqlite_time(moment: datetime) -> str:
+    """Write a time as SQLAlchemy does in SQLite."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+async def count_on(connection: AsyncConnection, table: Table) -> None:
+    """Let the table's own numbers go on behind the greatest that was given by hand.
+
+    SQLite does by itself.
+    """
+    if connection.dialect.name == "postgresql":
+        sequence = func.pg_get_serial_sequence(table.name, "id")
+        greatest = select(func.max(table.c.id)).scalar_subquery()
+        following = func.greatest(func.nextval(sequence), greatest)
+        await connection.execute(select(func.setval(sequence, following)))
 
 
 def violated(error: DBAPIError) -> str | None:

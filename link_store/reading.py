@@ -179,7 +179,7 @@ class LinkReader:
                     .order_by(LINK_EVENT.c.id)
                 )
                 for row in await self._fetch(statement, ids):
-                    entry = _event(row)
+                    entry = event_record(row)
                     found.setdefault(entry.link, []).append(entry)
         return {ref: tuple(entries) for ref, entries in found.items()}
 
@@ -192,7 +192,7 @@ class LinkReader:
             .limit(limit)
         )
         with self.observed("events_after"):
-            return tuple(_event(row) for row in await self._fetch(statement))
+            return tuple(event_record(row) for row in await self._fetch(statement))
 
     async def search(
         self,
@@ -378,7 +378,8 @@ def _by_kind(refs: Collection[LinkRef]) -> dict[LinkKind, list[int]]:
     return sorted_out
 
 
-def _event(row: Any) -> LinkEventRecord:
+def event_record(row: Any) -> LinkEventRecord:
+    """Read a row of `link_event`, all columns in the table's order."""
     number, project, sample, change, old, new, revision, author, at, details = row
     ref = (
         LinkRef(LinkKind.SAMPLE, sample) if project is None else LinkRef(LinkKind.PROJECT, project)

@@ -1,4 +1,4 @@
-"""`LinkStore`, the only door to the links: the look-ups of `reading.py`, and the writes.
+"""`LinkStore`, the only door to the links: look-ups (`reading.py`), transfer, and the writes.
 
 Every write is one transaction together with its entry in the history; the database's own rules
 decide whether it may be, not the checks made here beforehand, which only word the refusal better.
@@ -9,10 +9,9 @@ registration call this; nobody else writes links.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from link_store.errors import InvalidLink
-from link_store.reading import project_record, sample_record
 from link_store.records import (
     Evidence,
     LinkChange,
@@ -24,8 +23,8 @@ from link_store.records import (
     ProjectLinkRecord,
     SampleLinkRecord,
 )
+from link_store.transfer import LinkTransfer
 from link_store.writing import (
-    LinkWriter,
     checked_id,
     checked_perm_id,
     retire_samples,
@@ -33,7 +32,7 @@ from link_store.writing import (
 )
 
 
-class LinkStore(LinkWriter):
+class LinkStore(LinkTransfer):
     """The links between one openBIS and one OMERO instance."""
 
     async def link_project(
@@ -52,18 +51,16 @@ class LinkStore(LinkWriter):
             LinkConflict: when one of the ends already stands in a live link.
             InvalidLink: when an id cannot be one.
         """
-        ends: list[tuple[str, int, dict[str, Any]]] = [(openbis_perm_id, omero_id, {})]
         with self.observed("link_project"):
-            rows = await self.create(
+            made = await self.create(
                 LinkKind.PROJECT,
-                ends,
-                None,
+                [(openbis_perm_id, omero_id)],
                 author=author,
                 evidence=evidence,
                 state=state,
                 details=details,
             )
-        return project_record(rows[0])
+        return cast("ProjectLinkRecord", made[0])
 
     async def link_sample(
         self,
@@ -103,22 +100,17 @@ class LinkStore(LinkWriter):
             LinkNotFound: when a project has no live link.
             InvalidLink: when an id cannot be one, or is named twice.
         """
-        ends: list[tuple[str, int, dict[str, Any]]] = [
-            (link.openbis_perm_id, link.omero_id, {"project_perm_id": link.project_perm_id})
-            for link in links
-        ]
-        projects = {link.project_perm_id for link in links}
         with self.observed("link_samples"):
-            rows = await self.create(
+            made = await self.create(
                 LinkKind.SAMPLE,
-                ends,
-                projects,
+                [(link.openbis_perm_id, link.omero_id) for link in links],
+                [link.project_perm_id for link in links],
                 author=author,
                 evidence=evidence,
                 state=state,
                 details=details,
             )
-        return tuple(map(sample_record, rows))
+        return tuple(cast("list[SampleLinkRecord]", made))
 
     async def activate(
         self,

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import insert, literal, select, update
+from sqlalchemy import Table, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from link_store.bulk import insert_rows
 from link_store.errors import (
     InvalidLink,
     LinkConflict,
@@ -87,19 +88,19 @@ class LinkWriter(LinkReader):
     async def create(
         self,
         kind: LinkKind,
-        ends: Sequence[tuple[str, int, dict[str, Any]]],
-        projects: set[str] | None,
+        ends: Sequence[tuple[str, int]],
+        above: Sequence[str] | None = None,
         *,
         author: str,
         evidence: str,
         state: LinkState,
         details: Mapping[str, Any] | None,
-    ) -> list[Any]:
-        """Insert links with their events; returns the rows in the order of `ends`."""
+    ) -> list[LinkRecord]:
+        """Insert links with their events, for samples below the projects `above`, in one order."""
         if state not in (LinkState.ACTIVE, LinkState.RESERVED):
             raise InvalidLink("a new link is active or reserved")
-        perm_ids = [checked_perm_id(perm_id) for perm_id, _, _ in ends]
-        numbers = [checked_id(number) for _, number, _ in ends]
+        perm_ids = [checked_perm_id(perm_id) for perm_id, _ in ends]
+        numbers = [checked_id(number) for _, number in ends]
         if len(set(perm_ids)) < len(ends) or len(set(numbers)) < len(ends):
             raise InvalidLink("each object may be named only once: remove the repeated ones")
         if not ends:
@@ -117,32 +118,26 @@ class LinkWriter(LinkReader):
             "created_at": now,
             "updated_at": now,
         }
-        rows = [
-            {**fixed, **more, "openbis_perm_id": perm_id, "omero_id": number}
-            for perm_id, number, more in ends
-        ]
-        change = LinkChange.LINKED if state is LinkState.ACTIVE else LinkChange.RESERVED
+        told = to_json(details)
         try:
             async with self.database.write() as connection:
-                if projects is not None:
-                    found = await self.projects(connection, projects)
-                    for row in rows:
-                        row["project_link_id"] = found[row["project_perm_id"]]
-                await connection.execute(insert(TABLES[kind]), rows)
-                made = {
-                    row.openbis_perm_id: row
-                    for row in await connection.execute(
-                        self.live_by(kind, "openbis_perm_id"), self.packed(perm_ids)
-                    )
-                }
-                inserted = [made[perm_id] for perm_id in perm_ids]
-                told = to_json(details)
-                events = [_event_values(RECORDS[kind](row), change, None, told) for row in inserted]
-                await connection.execute(insert(LINK_EVENT), events)
+                columns, rows = ["openbis_perm_id", "omero_id"], list(ends)
+                more: list[tuple[Any, ...]] = [()] * len(ends)
+                if above is not None:
+                    found = await self.projects(connection, set(above))
+                    more = [(found[project], project) for project in above]
+                    columns += ["project_link_id", "project_perm_id"]
+                    rows = [one + two for one, two in zip(ends, more, strict=True)]
+                ids = await _insert(connection, TABLES[kind], columns, rows, fixed, told)
         except IntegrityError as error:
             refused = refusal(error)
         else:
-            return inserted
+            record, openbis, omero = RECORDS[kind], self.openbis_instance, self.omero_instance
+            same = (state, evidence, 1, author, now, now)
+            return [
+                record((number, openbis, perm_id, omero, omero_id, *same, *rest))
+                for number, (perm_id, omero_id), rest in zip(ids, ends, more, strict=True)
+            ]
         if isinstance(refused, LinkConflict) and refused.end in TAKEN:
             refused = await self._naming(refused, kind, perm_ids, numbers)
         raise refused
@@ -184,6 +179,36 @@ class LinkWriter(LinkReader):
             yield
         except IntegrityError as error:
             raise refusal(error) from None
+
+
+async def _insert(
+    connection: AsyncConnection,
+    table: Table,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    fixed: Mapping[str, Any],
+    details: str,
+) -> Sequence[int]:
+    """Insert links and the first entry in the history of each; returns their ids, in order."""
+    newest = select(func.coalesce(func.max(table.c.id), 0))
+    before = (await connection.execute(newest)).scalar_one()
+    await insert_rows(connection, table, columns, rows, fixed=fixed)
+    mine = (table.c.id > before, table.c.created_at == fixed["created_at"])
+    change = LinkChange.LINKED if fixed["state"] == LinkState.ACTIVE else LinkChange.RESERVED
+    told = {
+        f"{table.name}_id": table.c.id,
+        "change": literal(str(change)),
+        "new_state": table.c.state,
+        "revision": table.c.revision,
+        "author": table.c.author,
+        "at": table.c.created_at,
+        "details": literal(details),
+    }
+    events = select(*told.values()).where(*mine).order_by(table.c.id)
+    await connection.execute(
+        insert(LINK_EVENT).from_select(list(told), events, include_defaults=False)
+    )
+    return (await connection.scalars(select(table.c.id).where(*mine).order_by(table.c.id))).all()
 
 
 async def retire_samples(

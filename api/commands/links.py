@@ -7,19 +7,30 @@ or done, with 1 when something was found or refused, and with 2 when they could 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.commands.access import Access, with_access
-from api.commands.output import AsJson, Exit, remark, stop, tell_json, tell_table
+from api.commands.output import (
+    AsJson,
+    Exit,
+    document,
+    progress,
+    remark,
+    stop,
+    tell_json,
+    tell_line,
+    tell_table,
+)
 
 if TYPE_CHECKING:
+    from backends.records import ProjectRecord
     from link_store.records import LinkRecord
     from resolvers.context import RequestContext
-    from resolvers.links import LinkAudit, Outcome, Remark
+    from resolvers.links import Discovered, LinkAudit, Outcome, Remark
 
 app = typer.Typer(help="The links between openBIS and OMERO.", no_args_is_help=True)
 
@@ -34,6 +45,10 @@ Link = Annotated[str | None, typer.Option(help="The link's id, as the API gives 
 Revision = Annotated[
     int | None,
     typer.Option(help="The link's revision that you decided on; else the one it has now."),
+]
+Scope = Annotated[
+    str | None,
+    typer.Option(help="Only this project, by identifier or code; else all you see."),
 ]
 
 
@@ -147,6 +162,44 @@ def move(
 
 @app.command()
 @with_access
+def discover(
+    access: Access,
+    project: Scope = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take over what conventions have linked, and tell what is in doubt.
+
+    Names, OMERO ids in properties, addresses in comments, annotations and LINK data sets are read.
+    What is beyond doubt is linked; a second run changes nothing. Ends with 1 when something is left
+    for a person to decide. With --json, one line per proposal and ambiguity is told as it is found,
+    and a summary.
+    """
+    from resolvers import links
+
+    counts: Counter[str] = Counter()
+
+    async def work(context: RequestContext) -> None:
+        within = await _scope(context, project)
+        with progress() as advance:
+            async for found in links.discover(context, within, dry_run=dry_run, progress=advance):
+                _tell_discovered(found, counts, as_json=as_json)
+
+    access.run(work)
+    if as_json:
+        tell_line({"kind": "summary", "dryRun": dry_run, **counts})
+    else:
+        done = "would be linked" if dry_run else "linked"
+        number = counts["proposed"] - counts["refused"] if dry_run else counts["linked"]
+        typer.echo(
+            f"{number} {done}, {counts['refused']} refused, {counts['ambiguous']} ambiguous."
+        )
+    if counts["ambiguous"] or counts["refused"] or counts["remarks"]:
+        raise typer.Exit(Exit.FINDINGS)
+
+
+@app.command()
+@with_access
 def audit(
     access: Access,
     project: Annotated[str, typer.Option(help="The project's identifier or code.")],
@@ -169,6 +222,59 @@ def audit(
         )
     if audited.findings:
         raise typer.Exit(Exit.FINDINGS)
+
+
+async def _scope(context: RequestContext, project: str | None) -> ProjectRecord | None:
+    """The project that a command is limited to, if it is."""
+    from backends.fetch import Fetch
+    from resolvers import catalog
+
+    if project is None:
+        return None
+    return await catalog.project_by_identifier(context, project, Fetch.of("space"))
+
+
+def _tell_discovered(found: Discovered, counts: Counter[str], *, as_json: bool) -> None:
+    """Tell one batch as it comes."""
+    refused = [one for one in found.proposals if one.remarks]
+    counts["proposed"] += len(found.proposals)
+    counts["linked"] += sum(one.linked for one in found.proposals)
+    counts["refused"] += len(refused)
+    counts["ambiguous"] += len(found.ambiguities)
+    counts["remarks"] += len(found.remarks)
+    if as_json:
+        for what, entries in (
+            ("proposal", found.proposals),
+            ("ambiguity", found.ambiguities),
+            ("remark", found.remarks),
+        ):
+            for entry in entries:
+                told = document(entry)
+                if "kind" in told:
+                    told["linkKind"] = told.pop("kind")
+                tell_line({"kind": what, **told})
+        return
+    columns = ["openBIS", "OMERO", "name", "evidence", "confidence", "linked"]
+    tell_table(
+        columns,
+        [
+            (
+                one.identifier,
+                one.omero_id,
+                one.name,
+                ", ".join(one.evidence),
+                one.confidence,
+                "yes" if one.linked else "",
+            )
+            for one in found.proposals
+        ],
+    )
+    for one in refused:
+        for why in one.remarks:
+            remark(f"{one.identifier} and {one.omero_id}: {why.code}: {why.message}")
+    for knot in found.ambiguities:
+        remark(f"AMBIGUOUS: {knot.sentence}")
+    _tell_remarks(found.remarks)
 
 
 async def _named(
@@ -234,7 +340,7 @@ def link_document(link: LinkRecord) -> dict[str, Any]:
 
 def remark_documents(remarks: Sequence[Remark]) -> list[dict[str, Any]]:
     """Remarks as commands tell them."""
-    return [asdict(one) for one in remarks]
+    return [document(one) for one in remarks]
 
 
 def _tell_remarks(remarks: Sequence[Remark]) -> None:

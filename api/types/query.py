@@ -36,6 +36,7 @@ from api.types.operation_questions import OperationQuestions
 from api.types.project import Project
 from api.types.sample import Sample
 from api.types.scalars import BigInt
+from api.types.snapshot_questions import SnapshotQuestions
 from api.types.sort import (
     ContainerOrder,
     ContainerOrderBy,
@@ -75,7 +76,7 @@ ProjectIdentifier = Annotated[
 
 
 @strawberry.type(description="Questions over openBIS, OMERO and the links between them.")
-class Query(CohortQuestions, OperationQuestions):
+class Query(CohortQuestions, SnapshotQuestions, OperationQuestions):
     """The root of all queries."""
 
     @strawberry.field(description="Any object by its global id.")

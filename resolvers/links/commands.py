@@ -8,14 +8,16 @@ written; a source that does not answer is an exception.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from backends.errors import Source
 from backends.records import SampleRecord
-from link_store.errors import LinkStoreError
+from link_store.errors import LinkConflict, LinkStoreError
 from link_store.records import (
+    Evidence,
     LinkKind,
     LinkRecord,
     LinkRef,
@@ -93,6 +95,71 @@ async def _make(context: RequestContext, kind: LinkKind, seen: Seen) -> tuple[Li
     else:
         made = await context.ask_links("linkSample", store.link_sample(new_link(seen), author=who))
     return made, True
+
+
+async def link_many(
+    context: RequestContext, kind: LinkKind, pairs: Sequence[tuple[Seen, Evidence]], why: str
+) -> tuple[list[LinkRecord], list[Remark]]:
+    """Link pairs that were seen to have nothing in their way, samples in one go per evidence.
+
+    Where somebody else was faster with one of them, the others are linked all the same.
+
+    Args:
+        context: the request.
+        kind: what the pairs are of.
+        pairs: each with the evidence that is written down for it.
+        why: written into the history.
+
+    Returns:
+        The links that were made, and what was refused or could not be noted.
+    """
+    store, who = context.services.links, await author(context)
+    told = {"by": why}
+    made: list[LinkRecord] = []
+    refused: list[Remark] = []
+    if kind is LinkKind.PROJECT:
+        for seen, evidence in pairs:
+            end = _ended(seen)
+            work = store.link_project(
+                end.openbis.perm_id,
+                end.omero.omero_id,
+                author=who,
+                evidence=evidence,
+                details=told,
+            )
+            try:
+                made.append(await context.ask_links("linkProject", work))
+            except LinkStoreError as error:
+                refused.append(of_store(error))
+    else:
+        by_evidence: defaultdict[Evidence, list[Seen]] = defaultdict(list)
+        for seen, evidence in pairs:
+            by_evidence[evidence].append(seen)
+        for evidence, members in by_evidence.items():
+            waiting = [new_link(seen) for seen in members]
+            while waiting:
+                work_all = store.link_samples(waiting, author=who, evidence=evidence, details=told)
+                try:
+                    made += await context.ask_links("linkSamples", work_all)
+                    break
+                except LinkConflict as error:
+                    refused.append(of_store(error))
+                    taken = set(error.taken)
+                    left = [one for one in waiting if not {*_ends_of(one)} & taken]
+                    waiting = [] if len(left) == len(waiting) else left
+                except LinkStoreError as error:
+                    refused.append(of_store(error))
+                    break
+    done = {one.openbis_perm_id for one in made}
+    ended = [_ended(seen) for seen, _ in pairs]
+    refused += await notes.write(
+        context, kind, [one for one in ended if one.openbis.perm_id in done]
+    )
+    return made, refused
+
+
+def _ends_of(link: NewSampleLink) -> tuple[str | int, str | int]:
+    return link.openbis_perm_id, link.omero_id
 
 
 def new_link(seen: Seen) -> NewSampleLink:

@@ -107,7 +107,7 @@ class Operations:
             context: the owner's request; both sessions are kept, encrypted, until the end.
             kind: of the workflow.
             asked: its input; it has been checked. Under `request` stands what was asked for, by
-                which a second request with the same key is known.
+                which a second request with the same key is known; without it, all of it is.
             key: of the caller's choice; the same one again answers with the same operation.
 
         Raises:
@@ -130,7 +130,7 @@ class Operations:
         )
         record, fresh = await self._store.accept(new, self._runner, self._lease)
         if not fresh:
-            return await self._same(context, record, kind, asked["request"])
+            return await self._same(context, record, kind, _request_of(asked))
         self._pass_point(f"{kind}/accepted")
         await self._engine.start(record.id)
         return record
@@ -301,7 +301,7 @@ class Operations:
         self, context: RequestContext, record: OperationRecord, kind: str, request: Json
     ) -> OperationRecord:
         """See that a request with a known key is the same request."""
-        if (record.kind, record.input["request"]) != (kind, request):
+        if (record.kind, _request_of(record.input)) != (kind, request):
             raise BadInput(
                 "This idempotency key was used for another request; choose another, or repeat "
                 "that one as it was."
@@ -349,6 +349,12 @@ class Operations:
             if await self._store.seize(abandoned, self._runner, lease):
                 _log.info("operation %s goes on", abandoned.id)
                 await self._engine.resume(abandoned.id)
+
+
+def _request_of(asked: Json) -> Json:
+    """What was asked for, without what was found out then; all of it where nothing was."""
+    request: Json = asked.get("request", asked)
+    return request
 
 
 def _checked(key: str | None) -> str:

@@ -8,6 +8,7 @@ from resolvers.workflows.create_project import CREATE_PROJECT
 from resolvers.workflows.definition import Workflow
 from resolvers.workflows.delete_project import DELETE_PROJECT
 from resolvers.workflows.delete_sample import DELETE_SAMPLE
+from resolvers.workflows.register_design import REGISTER_DESIGN
 from resolvers.workflows.update_project import UPDATE_PROJECT
 from resolvers.workflows.update_sample import UPDATE_SAMPLE
 
@@ -17,4 +18,5 @@ WORKFLOWS: Final[tuple[Workflow, ...]] = (
     UPDATE_SAMPLE,
     DELETE_PROJECT,
     DELETE_SAMPLE,
+    REGISTER_DESIGN,
 )

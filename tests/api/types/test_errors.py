@@ -37,6 +37,9 @@ EXPECTED = {
     resolver.Missing: "NOT_FOUND",
     resolver.NotSignedIn: "UNAUTHENTICATED",
     resolver.LimitExceeded: "LIMIT_EXCEEDED",
+    resolver.NotAllowed: "FORBIDDEN",
+    resolver.NotInstalled: "INTERNAL",
+    resolver.StorageFailed: "BACKEND_UNAVAILABLE",
 }
 ROOTS = (backend.BackendError, links.LinkStoreError, resolver.ResolverError)
 
