@@ -26,7 +26,9 @@ mutation ($id: ID!) { cancelOperation(id: $id) {
   operation { state cancellable } userErrors { code message }
 } }
 """
-RESUME = "mutation ($id: ID!) { resumeOperation(id: $id) { operation { state } } }"
+RESUME = """
+mutation ($id: ID!) { resumeOperation(id: $id) { operation { state } userErrors { code } } }
+"""
 
 
 async def state_of(house: House, id_: str, token: str | None = None) -> Any:
@@ -107,7 +109,9 @@ async def test_an_operation_waits_for_a_login_and_goes_on_after_it(house: House,
     if way == "login":
         fresh = await house.login("steward")
     else:
-        # Another way to have sessions, as with the backends' own in headers.
+        # Without a login of ours, as with the backends' own sessions in headers: the steward of
+        # the demonstration, whom the house logs in again by itself.
+        await house.data("{ viewer { openbis { userId } } }")
         await house.data(RESUME, id=id_)
     told = await until(house, id_, "SUCCEEDED", token=fresh)
     assert told["project"] == {"code": "QNEW1"}

@@ -22,7 +22,7 @@ from tests.resolvers.workflows.worker import Job, Outcome, Workers
 
 pytest.importorskip("omero", reason="the extra omnibis[omero] is not installed")
 
-KINDS = [workflow.kind for workflow in WORKFLOWS]
+KINDS = [workflow.kind for workflow in WORKFLOWS if workflow.kind in SCENARIOS]
 CREATE = "CREATE_PROJECT"
 SHORT = 0.7  # seconds that a backend has, where it is to be too slow
 
