@@ -134,17 +134,6 @@ async def datasets_with(
         beyond = rows[-1][0]
 
 
-async def count_datasets_with(ask: Ask, where: ImageFilter | None) -> int:
-    """How many datasets have a matching image."""
-    predicates = Predicates()
-    clause = predicates.image(where)
-    if clause is False:
-        return 0
-    counting = queries.COUNT_DATASETS_WITH_IMAGES.filter(clause)
-    rows = await ask.rows(counting, predicates.parameters.values)
-    return int(rows[0][0])
-
-
 # --- Per dataset ----------------------------------------------------------------------------------
 
 

@@ -130,12 +130,6 @@ DATASETS_WITH_IMAGES = Projection(
     group="l.parent.id",
     order=("l.parent.id",),
 )
-COUNT_DATASETS_WITH_IMAGES = Projection(
-    "countDatasetsWithImages",
-    ("count(distinct l.parent.id)",),
-    "DatasetImageLink l join l.child i",
-)
-
 
 # P09 in short: which pixels a thumbnail is drawn from, and their proportions.
 PRIMARY_PIXELS = Projection(
