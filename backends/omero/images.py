@@ -134,6 +134,16 @@ async def datasets_with(
         beyond = rows[-1][0]
 
 
+async def values_of(ask: Ask, key: str, ids: Collection[int]) -> dict[int, dict[str, int]]:
+    """How many images of each dataset have each value of a key: a call per chunk of datasets."""
+    projection = queries.IMAGE_VALUES_OF_DATASETS.filter("l.parent.id in (:ids)")
+    found: dict[int, dict[str, int]] = {}
+    for rows in await ask.rows_in(ask.scope(ids), projection, {"key": key}):
+        for dataset, value, number in rows:
+            found.setdefault(dataset, {})[value] = number
+    return found
+
+
 # --- Per dataset ----------------------------------------------------------------------------------
 
 
