@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
-from api.commands import cohort, links
+from api.commands import cohort, links, register
 
 _WIRE: Final = """
 
@@ -39,6 +39,7 @@ app = typer.Typer(
 # One line for each group of commands, by name:
 app.add_typer(links.app, name="links")
 app.add_typer(cohort.app, name="cohort")
+app.add_typer(register.app, name="register")
 
 
 def main() -> None:
