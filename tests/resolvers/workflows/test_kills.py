@@ -24,8 +24,7 @@ from tests.resolvers.workflows.worker import Job, Workers
 pytest.importorskip("omero", reason="the extra omnibis[omero] is not installed")
 
 ALL = os.environ.get("OMNIBIS_TEST_KILLS") == "all"
-WAITING = {"REGISTER_DESIGN", "REGISTER_IMAGES", "REGISTER_OMICS", "ANNOTATE_IMAGES"}
-KINDS = [workflow.kind for workflow in WORKFLOWS if workflow.kind not in WAITING]
+KINDS = [workflow.kind for workflow in WORKFLOWS]
 EACH = 4  # on PostgreSQL, every so many points
 
 
@@ -120,6 +119,8 @@ def test_a_kill_while_undoing_leaves_nothing(
 ) -> None:
     workflow = next(each for each in WORKFLOWS if each.kind == kind)
     names = [step.name for step in workflow.steps if not step.final]
+    if not names:
+        pytest.skip("it takes nothing back: sent again, it does what is left")
     late = points_of(systems, workers, database_url, kind)
     cancel_at = next(
         point for point in reversed(late) if point in {f"{kind}/{name}/kept" for name in names}

@@ -186,6 +186,7 @@ async def _work(systems: Systems, job: Job) -> dict[str, Any]:
     from api.registrations import with_operations  # noqa: PLC0415
     from api.settings import load_settings  # noqa: PLC0415
     from backends.errors import Source  # noqa: PLC0415
+    from backends.folder import Folder  # noqa: PLC0415
     from backends.lane import Lane  # noqa: PLC0415
     from backends.omero.client import OmeroClient  # noqa: PLC0415
     from backends.omero.ice_address import IceOptions, OmeroAddress  # noqa: PLC0415
@@ -193,7 +194,9 @@ async def _work(systems: Systems, job: Job) -> dict[str, Any]:
     from backends.openbis.client import OpenbisClient  # noqa: PLC0415
     from backends.openbis.transport import HttpTransport  # noqa: PLC0415
     from link_store.database import LinkDatabase  # noqa: PLC0415
+    from link_store.snapshots import SnapshotStore  # noqa: PLC0415
     from link_store.store import LinkStore  # noqa: PLC0415
+    from resolvers.cohorts.shelf import Shelf  # noqa: PLC0415
     from resolvers.context import Services  # noqa: PLC0415
     from resolvers.viewers import ViewerCache  # noqa: PLC0415
     from resolvers.workflows.pace import Pace  # noqa: PLC0415
@@ -211,7 +214,14 @@ async def _work(systems: Systems, job: Job) -> dict[str, Any]:
     links = LinkStore(database, settings.openbis_instance, settings.omero_instance)
     points = Points(job)
     services, operations = with_operations(
-        Services(openbis, omero, links, ViewerCache()),
+        Services(
+            openbis,
+            omero,
+            links,
+            SnapshotStore(database, settings.openbis_instance, settings.omero_instance),
+            Shelf(Folder(None)),
+            ViewerCache(),
+        ),
         settings,
         database,
         pace=Pace(first=0.05, longest=0.5, settle=0.1, poll=0.1),
