@@ -47,8 +47,8 @@ acquiredAt importedAt pixelSize { x { value unit } y { value unit } z { value un
 channels { index name fluor emission { value unit } }
 objective { model magnification numericalAperture immersion } keyValues { key value }"""
 QUERY = "{ images(first: 500) { edges { node { %s } } } }" % NODE  # noqa: UP031 - braces
-EDGES = """query ($p: String!) { project(identifier: $p) { samples(first: 500) { edges { node {
-  code imaging { status dataset { images(first: 20) { edges { node { %s } } } } } } } } } }""" % NODE  # noqa: UP031 - idem
+EDGES = f"""query ($p: String!) {{ project(identifier: $p) {{ samples(first: 500) {{ edges {{ node {{
+  code imaging {{ status dataset {{ images(first: 20) {{ edges {{ node {{ {NODE} }} }} }} }} }} }} }} }} }} }}"""
 SMALL = """{ project(identifier: "/A/B") { permId code identifier description registeredAt modifiedAt
   space registrator { userId firstName lastName } } }"""
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -140,9 +140,7 @@ async def _edges(section: Section, count: int, rounds: int) -> None:
     found = Page(tuple(samples), tuple((each.code, each.code) for each in samples), has_more=False)
 
     async def openbis(_token: Any, asked: list[Any], _call: Any) -> list[Any]:
-        return [
-            {each.ids[0]: _project()} if hasattr(each, "ids") else found for each in asked
-        ]
+        return [{each.ids[0]: _project()} if hasattr(each, "ids") else found for each in asked]
 
     async def by_ids(_session: Any, ids: list[int], *_more: Any) -> dict[int, Any]:
         return {number: datasets[number] for number in ids}
@@ -202,7 +200,9 @@ async def _small(section: Section, rounds: int) -> None:
                 await work()
         times = await turns(rounds, works)
     ours = times["planned"]
-    section.ratio("small query: stock Strawberry (parse, validate, run) ÷ ours", times["whole"], ours, "≥ 1")
+    section.ratio(
+        "small query: stock Strawberry (parse, validate, run) ÷ ours", times["whole"], ours, "≥ 1"
+    )
     section.ratio("small query: stock Strawberry's run alone ÷ ours", times["stock"], ours, "≥ 1")
 
 

@@ -64,20 +64,29 @@ class Node:
 
     def ask(self, line: str) -> str:
         """Send a line and return the answer's."""
-        process = self._process
-        assert process.stdin is not None and process.stdout is not None  # noqa: PT018 - pipes
-        process.stdin.write(line + "\n")
-        process.stdin.flush()
-        answer = process.stdout.readline()
+        stdin = self._process.stdin
+        assert stdin is not None  # a pipe
+        stdin.write(line + "\n")
+        stdin.flush()
+        return self.read()
+
+    def read(self) -> str:
+        """Return the next line."""
+        stdout = self._process.stdout
+        assert stdout is not None  # a pipe
+        answer = stdout.readline()
         if not answer:
-            raise RuntimeError(f"The peer ended with {process.wait()}.")
+            raise RuntimeError(f"The peer ended with {self._process.wait()}.")
         return answer.strip()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _tb: TracebackType | None
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _tb: TracebackType | None,
     ) -> None:
         self._process.terminate()
         self._process.wait()

@@ -17,6 +17,7 @@ from typing import Any
 
 from api.server import COLLECT_AFTER
 
+TIMES = "×"  # noqa: RUF001 - it is the sign of multiplication
 Work = Callable[[], Any] | Callable[[], Awaitable[Any]]
 
 
@@ -28,7 +29,7 @@ class Row:
     low: float
     median: float
     high: float
-    unit: str = "×"
+    unit: str = TIMES
     target: str = ""
 
 
@@ -45,9 +46,7 @@ class Section:
         """Add `one ÷ other`, of measurements taken in turns."""
         self.add(what, [a / b for a, b in zip(one, other, strict=True)], target=target)
 
-    def add(
-        self, what: str, values: Sequence[float], unit: str = "×", target: str = ""
-    ) -> None:
+    def add(self, what: str, values: Sequence[float], unit: str = TIMES, target: str = "") -> None:
         """Add the quartiles of some values."""
         low, middle, high = (
             statistics.quantiles(values, n=4, method="inclusive")
