@@ -46,11 +46,12 @@ NODE = """name description format sizeX sizeY sizeZ sizeC sizeT pixelType signif
 acquiredAt importedAt pixelSize { x { value unit } y { value unit } z { value unit } }
 channels { index name fluor emission { value unit } }
 objective { model magnification numericalAperture immersion } keyValues { key value }"""
-QUERY = "{ images(first: 500) { edges { node { %s } } } }" % NODE  # noqa: UP031 - braces
+QUERY = f"{{ images(first: 500) {{ edges {{ node {{ {NODE} }} }} }} }}"
 EDGES = f"""query ($p: String!) {{ project(identifier: $p) {{ samples(first: 500) {{ edges {{ node {{
-  code imaging {{ status dataset {{ images(first: 20) {{ edges {{ node {{ {NODE} }} }} }} }} }} }} }} }} }} }}"""
-SMALL = """{ project(identifier: "/A/B") { permId code identifier description registeredAt modifiedAt
-  space registrator { userId firstName lastName } } }"""
+  code imaging {{ status dataset {{ images(first: 20) {{ edges {{ node {{ {NODE} }} }} }} }} }}
+}} }} }} }} }}"""
+SMALL = """{ project(identifier: "/A/B") { permId code identifier description registeredAt
+  modifiedAt space registrator { userId firstName lastName } } }"""
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 FACETS = frozenset({"channels", "objective", "key_values"})
 

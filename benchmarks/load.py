@@ -40,7 +40,7 @@ def run(url: str, body: bytes, *, clients: int, requests: int) -> Load:
     faults: list[str] = []
 
     def client() -> None:
-        connection = HTTPConnection(place.hostname or "", place.port, timeout=120)
+        connection = HTTPConnection(place.hostname or "", place.port, timeout=900)
         headers = {"content-type": "application/json", "accept": "application/json"}
         while waiting and not faults:
             try:

@@ -91,7 +91,14 @@ def main() -> None:
     replay()
     if "--stock" in sys.argv:
         api.operations.execute = stock
-    settings = load_settings({"OMNIBIS_LIMITS_REQUESTS_PER_VIEWER": "1000"})
+    settings = load_settings(
+        {
+            "OMNIBIS_LIMITS_REQUESTS_PER_VIEWER": "1000",
+            "OMNIBIS_LIMITS_DEADLINE_SECONDS": "900",  # for --stock on a busy machine
+            "OMNIBIS_OPENBIS_TIMEOUT": "600",
+            "OMNIBIS_OMERO_TIMEOUT": "600",
+        }
+    )
     built = demonstration(settings)
     app = create_app(settings, built.parts, TokenBox((b"b" * 32,)))
     listener = server.take_port("127.0.0.1", 0)
