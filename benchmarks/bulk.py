@@ -48,7 +48,8 @@ channels { index name fluor emission { value unit } }
 objective { model magnification numericalAperture immersion } keyValues { key value }"""
 QUERY = f"{{ images(first: 500) {{ edges {{ node {{ {NODE} }} }} }} }}"
 EDGES = f"""query ($p: String!) {{ project(identifier: $p) {{ samples(first: 500) {{ edges {{
-  node {{ code imaging {{ status dataset {{ images(first: 20) {{ edges {{ node {{ {NODE} }} }} }} }} }}
+  node {{ code imaging {{ status dataset {{
+  images(first: 20) {{ edges {{ node {{ {NODE} }} }} }} }} }}
 }} }} }} }} }}"""
 SMALL = """{ project(identifier: "/A/B") { permId code identifier description registeredAt
   modifiedAt space registrator { userId firstName lastName } } }"""
