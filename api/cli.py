@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
-from api.commands import cohort, links
+from api.commands import cohort, links, register
 
 _WIRE: Final = """
 
@@ -39,6 +39,7 @@ app = typer.Typer(
 # One line for each group of commands, by name:
 app.add_typer(links.app, name="links")
 app.add_typer(cohort.app, name="cohort")
+app.add_typer(register.app, name="register")
 
 
 def main() -> None:
@@ -291,7 +292,7 @@ def _serve(application: Any, listener: Any, settings: Any, on_started: Any) -> N
         drain=application.state.drain,
         drain_seconds=settings.drain_seconds,
         on_started=on_started,
-        ws_bytes=settings.limits.request_bytes,
+        limits=settings.limits,
     )
 
 

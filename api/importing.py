@@ -11,8 +11,15 @@ from resolvers.context import Services
 ROUTER_PORT = 4064
 
 
-def with_imports(services: Services, settings: Settings) -> Services:
+def with_imports(
+    services: Services, settings: Settings, address: tuple[str, int] | None = None
+) -> Services:
     """Return the services with what the settings say of importing and recording images.
+
+    Args:
+        services: what they are added to.
+        settings: command, folder, and what openBIS is told.
+        address: OMERO's host and port, where they are not those of the settings.
 
     Raises:
         SettingsError: there is a command, but no folder that files may be imported from.
@@ -28,7 +35,7 @@ def with_imports(services: Services, settings: Settings) -> Services:
             settings.import_command,
             settings.import_folder,
             timeout=settings.import_timeout,
-            address=_address(settings),
+            address=address or _address(settings),
         )
     return replace(
         services,

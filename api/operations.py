@@ -41,6 +41,7 @@ from api.parameters import Parameters, Refused
 from api.trusted import TrustedDocuments, load_documents
 from resolvers.context import Degradation, Viewer
 
+LONGEST_MESSAGE: Final = 400  # characters of an error
 GRACE: Final = 2.0  # seconds after the deadline in which the lanes' own time-outs still get through
 Body = dict[str, Any]
 
@@ -371,6 +372,8 @@ class Operations:
 
     def _format(self, error: GraphQLError, record: RequestRecord) -> dict[str, Any]:
         formatted = self._wire.format_error(error, record.request_id)
+        if len(formatted["message"]) > LONGEST_MESSAGE:  # it quotes what was sent
+            formatted["message"] = formatted["message"][:LONGEST_MESSAGE] + "…"
         code = formatted.get("extensions", {}).get("code", "INTERNAL")
         record.codes.append(code)
         if code == "INTERNAL":

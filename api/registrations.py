@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from api.importing import with_imports
 from api.sealing import session_box
 from api.settings import Settings
 from link_store.database import LinkDatabase
@@ -30,7 +29,6 @@ def with_operations(
     Returns:
         The services with operations, and these.
     """
-    services = with_imports(services, settings)
     store = OperationStore(database, settings.openbis_instance, settings.omero_instance)
     url = settings.workflows_url or database.engine_url
     operations = Operations(

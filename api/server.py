@@ -19,6 +19,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from api.drain import Drain
+from api.limits import Limits
+from api.patience import patient_protocol
 
 BACKLOG: Final = 512
 KEEP_ALIVE: Final = 30  # seconds
@@ -111,7 +113,7 @@ def run(
     drain: Drain,
     drain_seconds: float,
     on_started: Callable[[], None],
-    ws_bytes: int = 1024 * 1024,
+    limits: Limits | None = None,
 ) -> None:
     """Serve until a signal comes.
 
@@ -121,8 +123,10 @@ def run(
         drain: told when the server is stopping.
         drain_seconds: how long begun requests may take to finish.
         on_started: called once requests are taken.
-        ws_bytes: the longest message that comes by WebSocket.
+        limits: how long slow clients are waited for, how many connections there may be, and how
+            long a message by WebSocket.
     """
+    limits = limits or Limits()
     config = uvicorn.Config(
         app,
         lifespan="on",
@@ -130,10 +134,11 @@ def run(
         access_log=False,  # `api/observe.py` writes the one line per request
         server_header=False,
         loop="uvloop" if find_spec("uvloop") else "asyncio",
-        http="httptools" if find_spec("httptools") else "h11",
         proxy_headers=False,  # `api/proxy.py` says whose word is taken
+        http=patient_protocol(limits.body_seconds, limits.answer_seconds),
+        limit_concurrency=limits.connections,
         ws="websockets-sansio",
-        ws_max_size=ws_bytes,
+        ws_max_size=limits.request_bytes,
         # A message is as large as what came over the wire, so that none can burst.
         ws_per_message_deflate=False,
         timeout_keep_alive=KEEP_ALIVE,

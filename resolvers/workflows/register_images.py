@@ -307,7 +307,7 @@ async def _record(run: Run) -> Json:
         run.context,
         _place(run),
         _recorded(run)[start : start + records.ROWS],
-        key=f"{run.id}/{run.part}",
+        key=f"{run.id}-{run.part}",
         kind=ImageRecordKind(run.input["record"]),
         system=run.input["system"],
     )
