@@ -8,46 +8,30 @@ link store: everything is there and linked once, or nothing is.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from backends.fetch import Fetch
-from backends.filters import PageRequest, SampleFilter, Sort, StringMatch
 from backends.lane import Call
-from backends.omero.changes import NewContainer
-from backends.omero.write import Changes, Ref
-from backends.openbis.barcodes import barcode, is_barcode
-from backends.openbis.client import Search
-from backends.openbis.design import Design, read_design
-from backends.openbis.write import NewExperiment, NewOmicsDataset, NewProject, NewSample
+from backends.openbis.write import NewOmicsDataset
 from backends.records import ImagingKind, Kind
-from backends.sheets.mapping import CLIENT_NAMESPACE
-from link_store.operation_records import OperationRecord, OperationState
-from link_store.records import LinkChange, LinkRef, LinkState, NewSampleLink
+from link_store.operation_records import OperationRecord
+from link_store.records import LinkChange, LinkRef, LinkState
 from resolvers.context import RequestContext
-from resolvers.design.factorial import DesignFactor, FactorialDesign, Stage
-from resolvers.design.levels import Level
-from resolvers.image_registration.annotation import Annotating
-from resolvers.image_registration.request import ImageRow
 from resolvers.links.notes import NAMESPACE, PERM_ID
-from resolvers.omics_registration.request import OmicsRow
-from resolvers.workflows import (
-    annotate_images,
-    create_project,
-    delete_project,
-    delete_sample,
-    register_design,
-    register_images,
-    register_omics,
-)
+from resolvers.workflows import create_project, delete_project, delete_sample
 from resolvers.workflows.delete import DeletionPolicy
 from resolvers.workflows.update_project import update_project
 from resolvers.workflows.update_sample import SampleChanges, update_sample
+from tests.resolvers.workflows.design_scenarios import (
+    AnnotateImages,
+    RegisterDesign,
+    RegisterImages,
+    RegisterOmics,
+)
+from tests.resolvers.workflows.worlds import SPACE, Given, add_image, done, linked_project
 
 if TYPE_CHECKING:
     from tests.resolvers.workflows.laboratory import Desk
-
-Given = dict[str, Any]
-SPACE = "CLINICAL"
 
 
 class Scenario(Protocol):
@@ -66,11 +50,6 @@ class Scenario(Protocol):
     async def examine(self, desk: Desk, given: Given, record: OperationRecord) -> None:
         """See that everything is done, or nothing."""
         ...
-
-
-def done(record: OperationRecord) -> bool:
-    """Whether everything has to be done; else nothing may be."""
-    return record.state is OperationState.SUCCEEDED
 
 
 class CreateProject:
@@ -117,67 +96,6 @@ class CreateProject:
             "imageProject": omero_id,
             "link": link.id,
         }
-
-
-async def linked_project(desk: Desk, samples: int = 1) -> Given:
-    """A project with an experiment and samples, its OMERO project with datasets, and the links."""
-    code = desk.code()
-    changes = [
-        NewProject(SPACE, code, "Old words"),
-        NewExperiment("Q_SAMPLE_EXTRACTION", f"/{SPACE}/{code}", f"{code}E1"),
-    ]
-    (perm_id, experiment) = await desk.openbis.transact(desk.token, changes[:1], Call()) + (
-        await desk.openbis.transact(desk.token, changes[1:], Call())
-    )
-    made = await desk.openbis.transact(
-        desk.token,
-        [
-            NewSample(
-                "Q_BIOLOGICAL_SAMPLE",
-                SPACE,
-                f"{code}{number:03d}A",
-                experiment=experiment,
-                properties={"Q_SECONDARY_NAME": "Old name", "Q_PRIMARY_TISSUE": "LIVER"},
-            )
-            for number in range(1, samples + 1)
-        ],
-        Call(),
-    )
-    project = await desk.omero.create_image_project(
-        desk.session, NewContainer(code, "Old words"), group=desk.group, call=Call()
-    )
-    datasets = await desk.omero.create_image_datasets(
-        desk.session,
-        project.id,
-        [NewContainer(f"{code}{number:03d}A", "Old name") for number in range(1, samples + 1)],
-        group=desk.group,
-        call=Call(),
-    )
-    link = await desk.links.link_project(str(perm_id), project.id, author="test")
-    await desk.links.link_samples(
-        [
-            NewSampleLink(str(sample), str(perm_id), dataset.id)
-            for sample, dataset in zip(made, datasets, strict=True)
-        ],
-        author="test",
-    )
-    return {
-        "code": code,
-        "permId": perm_id,
-        "samples": list(made),
-        "imageProject": project.id,
-        "imageDatasets": [each.id for each in datasets],
-        "link": link.id,
-    }
-
-
-async def add_image(desk: Desk, dataset: int, name: str) -> int:
-    """An image without pixels, in a dataset."""
-    changes = Changes()
-    image = changes.new("Image", {"name": name})
-    changes.link("DatasetImageLink", Ref("Dataset", dataset), image)
-    saved = await desk.omero.save(desk.session, changes.items, group=desk.group, call=Call())
-    return saved[image.index].id
 
 
 class UpdateProject:
@@ -312,185 +230,6 @@ class DeleteSample:
         trash = await desk.openbis.deletions(desk.token, Call())
         mine = [each for each in trash if record.id in str(each.reason)]
         assert len(mine) == (0 if left else 1)
-
-
-async def samples_of(desk: Desk, code: str) -> dict[str, Any]:
-    """All samples whose codes hold a project's, by code, as openBIS has them now."""
-    where = SampleFilter(code=StringMatch(contains=code))
-    fetch = Fetch.of("properties", "parents", "experiment", "type")
-    request = PageRequest(1000, Sort("code"))
-    (page,) = await desk.openbis.execute(
-        desk.token, [Search(Kind.SAMPLE, where, request, fetch)], Call()
-    )
-    return {each.code: each for each in page.items}
-
-
-async def operation_of(work: Awaitable[tuple[Any, OperationRecord | None]]) -> Any:
-    """The operation of a registration that tells a preview, too."""
-    return (await work)[1]
-
-
-class RegisterDesign:
-    """Two entities with a sample each, for which OMERO gets datasets."""
-
-    async def prepare(self, desk: Desk) -> Given:
-        return await linked_project(desk, 0)
-
-    def ask(
-        self, context: RequestContext, given: Given, key: str
-    ) -> Awaitable[OperationRecord | None]:
-        factors = (DesignFactor("dose", ("1", "2"), "mg"),)
-        design = FactorialDesign(
-            (
-                Stage(Level.ENTITY, ("Homo sapiens",), factors),
-                Stage(Level.BIOLOGICAL_SAMPLE, ("Liver",)),
-            )
-        )
-        levels = frozenset({Level.BIOLOGICAL_SAMPLE})
-        request = register_design.DesignRequest(given["permId"], design, levels)
-        return operation_of(register_design.register_design(context, request, key=key))
-
-    async def examine(self, desk: Desk, given: Given, record: OperationRecord) -> None:
-        code, whole = given["code"], done(record)
-        samples = await samples_of(desk, code)
-        assert len(samples) == (4 if whole else 0), samples
-        info = await desk.get(Kind.EXPERIMENT, f"/{SPACE}/{code}/{code}_INFO", properties=Fetch())
-        text = info.properties[0].value if info is not None else None
-        design = read_design(text)
-        assert isinstance(design, Design)
-        told = {
-            each for factor in design.factors for one in factor.levels for each in one.sample_codes
-        }
-        assert told == set(samples)
-        imaged = {each.perm_id: each for each in samples.values() if "ENTITY" not in each.code}
-        rows = await desk.rows(
-            "select d.id, d.name from ProjectDatasetLink l join l.child d where l.parent.id = :id",
-            id=given["imageProject"],
-        )
-        assert sorted(name for _, name in rows) == sorted(each.code for each in imaged.values())
-        links = (await desk.links.sample_links_of_projects([given["permId"]])).get(
-            given["permId"], ()
-        )
-        assert {(link.openbis_perm_id, link.omero_id) for link in links} == {
-            (perm_id, next(number for number, name in rows if name == each.code))
-            for perm_id, each in imaged.items()
-        }
-        for each in imaged.values():
-            assert is_barcode(each.code)
-            assert len(each.parents) == 1
-        for number in range(1, 4):
-            held = await desk.get(Kind.EXPERIMENT, f"/{SPACE}/{code}/{code}E{number}")
-            # the first stands there from the beginning
-            assert (held is not None) is (number == 1 or whole)
-
-
-class RegisterImages:
-    """Two images of a sample that has no dataset yet, with a key-value, a tag and a run."""
-
-    async def prepare(self, desk: Desk) -> Given:
-        given = await linked_project(desk, 0)
-        code = barcode(given["code"], 2)
-        experiment = f"/{SPACE}/{given['code']}/{given['code']}E1"
-        new = NewSample("Q_BIOLOGICAL_SAMPLE", SPACE, code, experiment=experiment)
-        (sample,) = await desk.openbis.transact(desk.token, [new], Call())
-        changes = Changes()
-        for number in range(2):
-            changes.new("Image", {"name": f"{code}-{number}"})
-        saved = await desk.omero.save(desk.session, changes.items, group=desk.group, call=Call())
-        images = [each.id for each in saved]
-        return {**given, "sample": sample, "sampleCode": code, "images": images}
-
-    def ask(
-        self, context: RequestContext, given: Given, key: str
-    ) -> Awaitable[OperationRecord | None]:
-        pairs = ((CLIENT_NAMESPACE, "Stain", "H&E"),)
-        rows = tuple(
-            ImageRow(given["sampleCode"], number, pairs=pairs, tags=(given["code"],))
-            for number in given["images"]
-        )
-        request = register_images.ImagesRequest(given["permId"], rows)
-        return operation_of(register_images.register_images(context, request, key=key))
-
-    async def examine(self, desk: Desk, given: Given, record: OperationRecord) -> None:
-        whole, code = done(record), given["sampleCode"]
-        runs = [each for each in await samples_of(desk, code) if each != code]
-        assert runs == ([f"IMG1{code}"] if whole else [])
-        rows = await desk.rows("select d.id from Dataset d where d.name = :name", name=code)
-        assert len(rows) == int(whole)
-        links = await desk.links.sample_links([given["sample"]])
-        assert [link.omero_id for link in links.values()] == [row[0] for row in rows]
-        inside = await desk.rows(
-            "select l.parent.id, l.child.id from DatasetImageLink l where l.child.id in (:ids)",
-            ids=tuple(given["images"]),
-        )
-        expected = [[rows[0][0], number] for number in given["images"]] if whole else []
-        assert sorted(inside) == sorted(expected)
-        pairs = await desk.omero.key_values(
-            desk.session, ImagingKind.IMAGE, given["images"], Call()
-        )
-        assert all(len(its) == int(whole) for its in pairs.values())
-        tags = await desk.rows(
-            "select t.id from TagAnnotation t where t.textValue = :text", text=given["code"]
-        )
-        assert len(tags) == int(whole)
-
-
-class RegisterOmics:
-    """A result and the reads that it was made of."""
-
-    async def prepare(self, desk: Desk) -> Given:
-        return await linked_project(desk, 1)
-
-    def ask(
-        self, context: RequestContext, given: Given, key: str
-    ) -> Awaitable[OperationRecord | None]:
-        sample = f"{given['code']}001A"
-        rows = (
-            OmicsRow(sample, "Q_NGS_RAW_DATA", "OMERO", "result", parents=("reads",)),
-            OmicsRow(sample, "Q_NGS_RAW_DATA", "OMERO", "reads"),
-        )
-        request = register_omics.OmicsRequest(given["permId"], rows)
-        return operation_of(register_omics.register_omics(context, request, key=key))
-
-    async def examine(self, desk: Desk, given: Given, record: OperationRecord) -> None:
-        sample = await desk.get(
-            Kind.SAMPLE,
-            given["samples"][0],
-            omics_datasets=Fetch.of("parents", "content_copies"),
-        )
-        found = {each.content_copies[0].external_code: each for each in sample.omics_datasets}
-        assert set(found) == ({"result", "reads"} if done(record) else set())
-        if found:
-            assert [each.code for each in found["result"].parents] == [found["reads"].code]
-
-
-class AnnotateImages:
-    """A key-value and a tag for two images."""
-
-    async def prepare(self, desk: Desk) -> Given:
-        code = desk.code()
-        (number,) = await desk.omero.create_image_datasets(
-            desk.session, None, [NewContainer(code)], group=desk.group, call=Call()
-        )
-        images = [await add_image(desk, number.id, f"{code}-{each}") for each in range(2)]
-        return {"code": code, "images": images}
-
-    def ask(
-        self, context: RequestContext, given: Given, key: str
-    ) -> Awaitable[OperationRecord | None]:
-        pairs = ((CLIENT_NAMESPACE, "Stain", "H&E"),)
-        wanted = [Annotating(number, pairs, (given["code"],)) for number in given["images"]]
-        return annotate_images.annotate_images(context, wanted, key=key)
-
-    async def examine(self, desk: Desk, given: Given, record: OperationRecord) -> None:
-        assert done(record)
-        pairs = await desk.omero.key_values(
-            desk.session, ImagingKind.IMAGE, given["images"], Call()
-        )
-        assert [[pair.value for pair in its] for its in pairs.values()] == [["H&E"]] * 2
-        tags = await desk.omero.tags(desk.session, ImagingKind.IMAGE, given["images"], Call())
-        assert len({tag.omero_id for its in tags.values() for tag in its}) == 1
-        assert [len(its) for its in tags.values()] == [1, 1]
 
 
 SCENARIOS: dict[str, Scenario] = {
