@@ -61,6 +61,7 @@ OWN_TYPES = {
     "LinkAudit",
     "LinkFinding",
     "LinkProposal",
+    "LinkRepairResult",
     "Mutation",
     "OperationCount",
     "OperationError",
