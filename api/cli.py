@@ -113,6 +113,7 @@ def demo(
     from api import demonstration, server  # noqa: PLC0415 - see the module's docstring
     from api.app import create_app  # noqa: PLC0415
     from api.auth import TokenBox  # noqa: PLC0415
+    from api.settings import SettingsError  # noqa: PLC0415
     from backends.demo.openbis.serving import ServingError  # noqa: PLC0415
     from backends.demo.sheet.loader import SheetError  # noqa: PLC0415
 
@@ -122,11 +123,11 @@ def demo(
         built = demonstration.demonstration(
             settings, seed=seed, sheet=study, without=tuple(without or ()), wire=wire
         )
-    except (server.ServerError, ServingError, SheetError) as error:
+        application = create_app(
+            settings, built.parts, TokenBox((secrets.token_bytes(32),), hours=settings.token_hours)
+        )
+    except (server.ServerError, ServingError, SheetError, SettingsError) as error:
         _stop(str(error))
-    application = create_app(
-        settings, built.parts, TokenBox((secrets.token_bytes(32),), hours=settings.token_hours)
-    )
     _serve(application, listener, settings, lambda: _welcome(server.address_of(listener), built))
 
 
@@ -149,12 +150,12 @@ def serve(
     try:
         tokens = token_box(settings)
         parts = wire_parts(settings, embedded_omero=embedded_omero)
+        application = create_app(settings, parts, tokens)
         listener = server.take_port(settings.host, settings.port)
     except (SettingsError, server.ServerError) as error:
         _stop(str(error))
     except LinkStoreError as error:
         _stop(error.message)
-    application = create_app(settings, parts, tokens)
     ready = f"omnibis is ready at {server.address_of(listener)}/graphql"
     _serve(application, listener, settings, lambda: typer.echo(ready))
 

@@ -95,6 +95,7 @@ def demonstration(
     sheet: Sheet | None = None,
     without: tuple[str, ...] = (),
     wire: bool = False,
+    world: World | None = None,
 ) -> Demonstration:
     """Build the embedded installation; no file stays behind.
 
@@ -105,12 +106,14 @@ def demonstration(
         without: `openbis` or `omero`, to be switched off from the start.
         wire: whether openBIS is reached over HTTP and, where omero-py is installed, OMERO over Ice,
             through loopback ports that are taken here.
+        world: another content than the built-in studies; `seed` is then of no account.
 
     Raises:
         ServingError: no port could be had for the embedded openBIS.
         SheetError: the sheet has faults; it tells all of them.
     """
-    world = build_world(seed)
+    if world is None:
+        world = build_world(seed)
     if sheet is not None:
         load_sheet(world, sheet.table, sheet.mapping)
     faults = {"openbis": Faults(), "omero": Faults()}

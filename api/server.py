@@ -125,6 +125,7 @@ def run(
         log_config=None,
         access_log=False,  # `api/observe.py` writes the one line per request
         server_header=False,
+        proxy_headers=False,  # `api/proxy.py` says whose word is taken
         ws="websockets-sansio",
         ws_max_size=ws_bytes,
         # A message is as large as what came over the wire, so that none can burst.

@@ -23,6 +23,7 @@ from link_store.store import LinkStore
 from resolvers.cohorts.shelf import Shelf
 from resolvers.errors import BadInput, NotSignedIn
 from resolvers.link_news import LinkNews
+from resolvers.throttle import Throttle
 from resolvers.viewers import ViewerCache
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ class RequestContext:
     loaders: Any = None
     # Makes a bearer token of a user's sessions; set by the composition root.
     issue_token: Callable[[str, SecretStr | None, SecretStr | None], str] = _no_tokens
+    address: str = ""  # of the client, as far as it is known
+    throttle: Throttle = field(default_factory=Throttle)
     # Makes the context anew for the same visitor; set by the composition root.
     again: Callable[[], Awaitable[RequestContext]] | None = None
 
@@ -146,7 +149,8 @@ class RequestContext:
         """
         started = time.monotonic()
         try:
-            return await work
+            with self.call.span(Source.LINK_STORE, operation):
+                return await work
         except (StoreUnavailable, MigrationRequired) as error:
             failure = Unavailable(Source.LINK_STORE, error.message)
             self.note(failure)

@@ -41,6 +41,7 @@ async def login(
     Raises:
         AuthenticationFailed: no system let the user in.
         BackendError: no system let the user in, and at least one did not answer.
+        LimitExceeded: too many logins of this user, or from this address, have failed.
     """
     services = context.services
     attempts = {
@@ -51,6 +52,8 @@ async def login(
         )
         if attempt is not None
     }
+    names = {source: f"{source}/{attempt.user}" for source, (_, attempt) in attempts.items()}
+    context.throttle.check(names.values(), context.address)
     answers = await asyncio.gather(
         *(
             client.login(attempt.user, attempt.password, context.call)
@@ -68,6 +71,14 @@ async def login(
             context.note(answer)
         else:
             raise answer
+    context.throttle.succeeded([names[source] for source in opened])
+    refused = [
+        names[source]
+        for source, failure in failures.items()
+        if isinstance(failure, AuthenticationFailed)
+    ]
+    if refused:
+        context.throttle.failed(refused, "" if opened else context.address)
     if not opened:
         raise _worst(list(failures.values()))
     given = openbis or omero

@@ -44,6 +44,7 @@ _CODES: dict[type[Exception], ErrorCode] = {
     backend.ChangedMeanwhile: ErrorCode.STALE_REVISION,
     backend.NotFound: ErrorCode.NOT_FOUND,
     backend.InvalidRequest: ErrorCode.BAD_USER_INPUT,
+    backend.BudgetSpent: ErrorCode.LIMIT_EXCEEDED,
     backend.ProtocolError: ErrorCode.INTERNAL,
     links.InvalidLink: ErrorCode.BAD_USER_INPUT,
     links.LinkNotFound: ErrorCode.NOT_FOUND,

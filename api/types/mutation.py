@@ -8,6 +8,7 @@ from __future__ import annotations
 import strawberry
 
 from api.types.cohort_commands import CohortCommands
+from api.types.design_commands import DesignCommands
 from api.types.link_commands import LinkCommands
 from api.types.operation_commands import OperationCommands
 from api.types.registration_commands import RegistrationCommands
@@ -16,6 +17,11 @@ from api.types.session_commands import SessionCommands
 
 @strawberry.type(description="What changes something.")
 class Mutation(
-    RegistrationCommands, OperationCommands, LinkCommands, CohortCommands, SessionCommands
+    RegistrationCommands,
+    DesignCommands,
+    OperationCommands,
+    LinkCommands,
+    CohortCommands,
+    SessionCommands,
 ):
     """The root of all mutations."""

@@ -361,3 +361,20 @@ GROUPS = Projection(
     "ExperimenterGroup g",
     ("g.id in (:ids)",),
 )
+# P46: images by the checksum of a file that they were imported from.
+IMAGES_BY_HASH = Projection(
+    "imagesByHash",
+    ("o.hash", "i.id"),
+    "Image i left outer join i.fileset fs left outer join fs.usedFiles e"
+    " left outer join e.originalFile o",
+    ("o.hash in (:hashes)",),
+    order=("i.id",),
+)
+# P47: tags of a group by their text.
+TAGS_BY_TEXT = Projection(
+    "tagsByText",
+    ("t.textValue", "t.id"),
+    "TagAnnotation t",
+    ("t.textValue in (:texts)", "t.details.group.id = :group"),
+    order=("t.id",),
+)

@@ -6,5 +6,6 @@ from typing import Final
 
 from resolvers.workflows.create_project import CREATE_PROJECT
 from resolvers.workflows.definition import Workflow
+from resolvers.workflows.register_design import REGISTER_DESIGN
 
-WORKFLOWS: Final[tuple[Workflow, ...]] = (CREATE_PROJECT,)
+WORKFLOWS: Final[tuple[Workflow, ...]] = (CREATE_PROJECT, REGISTER_DESIGN)

@@ -32,12 +32,15 @@ from backends.demo.world import (
     World,
 )
 from backends.errors import Source
+from backends.folder import Folder
 from backends.lane import Lane
 from backends.omero.client import OmeroClient
 from backends.openbis.client import OpenbisClient
 from backends.openbis.transport import AsgiTransport
 from link_store.database import LinkDatabase
+from link_store.snapshots import SnapshotStore
 from link_store.store import LinkStore
+from resolvers.cohorts.shelf import Shelf
 from resolvers.context import Services
 from resolvers.viewers import ViewerCache
 
@@ -74,7 +77,7 @@ class Picture:
 
 
 @dataclass
-class Shelf:
+class Holding:
     """An OMERO dataset, as the generator meant it."""
 
     number: int
@@ -88,7 +91,7 @@ class Land:
 
     world: World
     pictures: list[Picture] = field(default_factory=list)
-    shelves: dict[int, Shelf] = field(default_factory=dict)
+    shelves: dict[int, Holding] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)  # samples whose link was found broken
     spaces_of: dict[str, set[str]] = field(default_factory=dict)  # by viewer
     projects_of: dict[str, set[str]] = field(default_factory=dict)
@@ -226,7 +229,7 @@ def _add_omero(land: Land, rng: Random) -> None:
         name = rng.choice(GROUPS)
         importer, image_project, owner, _ = writers[name]
         dataset = importer.dataset(image_project, sample.code)
-        land.shelves[dataset] = Shelf(dataset, name, owner)
+        land.shelves[dataset] = Holding(dataset, name, owner)
         land.world.sample_links.append(
             SampleLink(sample.perm_id, experiments[sample.experiment], dataset)
         )
@@ -293,9 +296,11 @@ async def open_land(land: Land) -> AsyncIterator[Services]:
         AsgiTransport(create_openbis_server(land.world.openbis)), Lane(Source.OPENBIS)
     )
     omero = OmeroClient(StoreTransport(OmeroStore(land.world.omero)), Lane(Source.OMERO))
+    shelf = Shelf(Folder(None))
     try:
-        yield Services(openbis, omero, links, ViewerCache())
+        yield Services(openbis, omero, links, SnapshotStore(database), shelf, ViewerCache())
     finally:
+        await shelf.aclose()
         await openbis.aclose()
         await omero.aclose()
         await database.dispose()

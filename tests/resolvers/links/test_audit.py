@@ -10,8 +10,9 @@ import pytest
 
 from backends.demo.accounts import omero_group
 from backends.errors import Source
+from backends.omero.changes import NewContainer
 from backends.omero.write import Deletion
-from backends.openbis.write import Removal, SampleUpdate
+from backends.openbis.write import Emptying, Removal, SampleUpdate
 from backends.records import ImagingKind, Kind
 from link_store.findings import FindingKind, Repair
 from link_store.records import LinkState, NewSampleLink
@@ -127,8 +128,6 @@ async def test_a_project_that_is_gone_orphans_all_below_it(place: Place) -> None
         ]
         await place.openbis(context, Removal(Kind.EXPERIMENT, experiments, "test"))
         deletions = await context.services.openbis.deletions(context.openbis_token(), context.call)
-        from backends.openbis.write import Emptying
-
         await place.openbis(context, Emptying([each.id for each in deletions]))
         await place.openbis(context, Removal(Kind.PROJECT, [place.other.perm_id], "test"))
     async with place.as_() as context:
@@ -172,8 +171,6 @@ async def test_a_dataset_that_moved_is_put_where_it_belongs(place: Place) -> Non
 
 async def test_names_that_come_twice_are_for_a_person(place: Place) -> None:
     async with place.as_() as context:
-        from backends.omero.changes import NewContainer
-
         (twin,) = await context.services.omero.create_image_datasets(
             context.omero_session(),
             place.study.image_project,
@@ -241,8 +238,6 @@ async def test_annotations_that_drift_are_written_again(place: Place) -> None:
 async def test_an_annotation_for_what_is_linked_elsewhere_is_taken_away(place: Place) -> None:
     sample = place.study.samples[0]
     async with place.as_() as context:
-        from backends.omero.changes import NewContainer
-
         stray = NewContainer(
             "stray",
             key_values={notes.NAMESPACE: notes.pairs_of(sample.perm_id, "/A/B", "openbis")},
