@@ -196,7 +196,7 @@ async def test_a_candidate_is_linked(place: Place) -> None:
         ((kind, repair, *_),) = await place.found(context)
         assert (kind, repair) == ("UNLINKED_CANDIDATE", "LINK")
         assert (await place.mend(context, FindingKind.UNLINKED_CANDIDATE))[0].done
-        link = (await store.sample_links([sample]))[sample]
+        link = (await context.services.links.sample_links([sample]))[sample]
         assert link.evidence == "MAP_ANNOTATION"
         assert await place.found(context) == []
 
@@ -303,8 +303,8 @@ async def test_calls_grow_with_pages_only(samples: int, tmp_path: Path) -> None:
     assert (
         calls
         == {
-            200: {Source.OPENBIS: 6, Source.OMERO: 8, Source.LINK_STORE: 7},
-            2_000: {Source.OPENBIS: 7, Source.OMERO: 15, Source.LINK_STORE: 9},
+            200: {Source.OPENBIS: 6, Source.OMERO: 8, Source.LINK_STORE: 6},
+            2_000: {Source.OPENBIS: 7, Source.OMERO: 15, Source.LINK_STORE: 8},
         }[samples]
     )
 
