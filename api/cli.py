@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
-from api.commands import cohort, links
+from api.commands import cohort, links, register
 
 _WIRE: Final = """
 
@@ -39,6 +39,7 @@ app = typer.Typer(
 # One line for each group of commands, by name:
 app.add_typer(links.app, name="links")
 app.add_typer(cohort.app, name="cohort")
+app.add_typer(register.app, name="register")
 
 
 def main() -> None:
@@ -137,6 +138,9 @@ def serve(
         bool,
         typer.Option("--embedded-omero", help="Put the demonstration's OMERO beside the openBIS."),
     ] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes on the port; about one per core.")
+    ] = 1,
 ) -> None:
     """Run omnibis over the openBIS named in the settings."""
     from api import server  # noqa: PLC0415 - see the module's docstring
@@ -147,17 +151,42 @@ def serve(
     from link_store.errors import LinkStoreError  # noqa: PLC0415
 
     settings = _settings()
+    if workers > 1 and embedded_omero:
+        _stop("--embedded-omero is for one process: each worker would have an OMERO of its own.")
     try:
         tokens = token_box(settings)
-        parts = wire_parts(settings, embedded_omero=embedded_omero)
-        application = create_app(settings, parts, tokens)
-        listener = server.take_port(settings.host, settings.port)
-    except (SettingsError, server.ServerError) as error:
+    except SettingsError as error:
         _stop(str(error))
-    except LinkStoreError as error:
-        _stop(error.message)
-    ready = f"omnibis is ready at {server.address_of(listener)}/graphql"
-    _serve(application, listener, settings, lambda: typer.echo(ready))
+
+    def build() -> Any:
+        try:
+            parts = wire_parts(settings, embedded_omero=embedded_omero)
+            return create_app(settings, parts, tokens)
+        except SettingsError as error:
+            _stop(str(error))
+        except LinkStoreError as error:
+            _stop(error.message)
+
+    # One process opens nothing before it knows what to serve; many share what is open before.
+    application = build() if workers == 1 else None
+    try:
+        listener = server.take_port(settings.host, settings.port)
+    except server.ServerError as error:
+        _stop(str(error))
+
+    def work() -> int:
+        ready = f"omnibis is ready at {server.address_of(listener)}/graphql"
+        try:
+            _serve(application or build(), listener, settings, lambda: typer.echo(ready))
+        except typer.Exit as stopped:
+            return stopped.exit_code
+        return 0
+
+    if workers > 1:
+        from api.workers import Workers  # noqa: PLC0415 - see the module's docstring
+
+        raise typer.Exit(Workers(workers, work).run())
+    raise typer.Exit(work())
 
 
 @app.command()
@@ -263,7 +292,7 @@ def _serve(application: Any, listener: Any, settings: Any, on_started: Any) -> N
         drain=application.state.drain,
         drain_seconds=settings.drain_seconds,
         on_started=on_started,
-        ws_bytes=settings.limits.request_bytes,
+        limits=settings.limits,
     )
 
 

@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from api.app import Parts
 from api.auth import AnonymousViewer
+from api.importing import with_imports
 from api.observe import error_response, record_of
 from api.registrations import with_operations
 from api.settings import Settings
@@ -140,15 +141,19 @@ def demonstration(
     shelf = Shelf(Folder(None))
 
     services, operations = with_operations(
-        Services(
-            openbis,
-            omero,
-            links,
-            snapshots,
-            shelf,
-            ViewerCache(),
-            omero_web=settings.omero_web_url,
-            omero_web_server=settings.omero_web_server,
+        with_imports(
+            Services(
+                openbis,
+                omero,
+                links,
+                snapshots,
+                shelf,
+                ViewerCache(),
+                omero_web=settings.omero_web_url,
+                omero_web_server=settings.omero_web_server,
+            ),
+            settings,
+            None if ice is None else (LOOPBACK, ice.ports["ssl"]),
         ),
         settings,
         database,

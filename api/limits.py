@@ -51,7 +51,16 @@ class Limits(BaseModel):
         description="seconds until a request is answered with what is there",
     )
     body_seconds: float = Field(
-        default=10.0, gt=0, le=600, description="seconds that a request's body may take to come"
+        default=10.0,
+        gt=0,
+        le=600,
+        description="seconds that a request's head may take to come, and its body",
+    )
+    answer_seconds: float = Field(
+        default=60.0, gt=0, le=3600, description="seconds that a client may leave an answer unread"
+    )
+    connections: int = Field(
+        default=2048, ge=1, description="connections at one time; the server answers 503 beyond"
     )
     requests: int = Field(default=256, ge=1, description="requests at one time, of all viewers")
     requests_per_viewer: int = Field(

@@ -27,13 +27,13 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     create_source_event_stream,
-    experimental_execute_incrementally,
 )
 
 from api.admission import Admission
 from api.auth import ANONYMOUS, Visitor
 from api.cost import Prices
 from api.documents import Documents, Refusal, operation_of, user_error
+from api.execution import Shelves, execute
 from api.increments import broken_off, is_incremental, parts
 from api.limits import Limits
 from api.observe import RequestRecord, log_failure, log_request
@@ -41,6 +41,7 @@ from api.parameters import Parameters, Refused
 from api.trusted import TrustedDocuments, load_documents
 from resolvers.context import Degradation, Viewer
 
+LONGEST_MESSAGE: Final = 400  # characters of an error
 GRACE: Final = 2.0  # seconds after the deadline in which the lanes' own time-outs still get through
 Body = dict[str, Any]
 
@@ -125,6 +126,7 @@ class Operations:
         self._admission = wire.admission or Admission(wire.limits)
         self._prices = Prices(wire.schema._schema)  # noqa: SLF001 - Strawberry names no other way
         self._graphql = wire.schema._schema  # noqa: SLF001 - Strawberry names no other way
+        self._shelves = Shelves()
         self._trusted = wire.trusted
         self._documents = Documents(
             self._graphql,
@@ -299,16 +301,15 @@ class Operations:
             raise Refused(504, _too_long()) from None
 
     async def _execute(self, prepared: Prepared, context: Any, event: Any) -> Any:
-        result = experimental_execute_incrementally(
+        result = execute(
             self._graphql,
             prepared.document,
-            root_value=event,
-            context_value=context,
-            variable_values=prepared.parameters.variables,
+            self._shelves,
+            root=event,
+            context=context,
+            variables=prepared.parameters.variables,
             operation_name=prepared.parameters.operation_name,
-            executor_class=self._wire.schema.execution_context_class,
-            hide_suggestions=not self._wire.suggestions,
-            operation_extensions=None,  # Strawberry's executor asks for it
+            suggestions=self._wire.suggestions,
         )
         return await result if isawaitable(result) else result
 
@@ -371,6 +372,8 @@ class Operations:
 
     def _format(self, error: GraphQLError, record: RequestRecord) -> dict[str, Any]:
         formatted = self._wire.format_error(error, record.request_id)
+        if len(formatted["message"]) > LONGEST_MESSAGE:  # it quotes what was sent
+            formatted["message"] = formatted["message"][:LONGEST_MESSAGE] + "…"
         code = formatted.get("extensions", {}).get("code", "INTERNAL")
         record.codes.append(code)
         if code == "INTERNAL":

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from api.guard import variable_errors
 from api.limits import Limits, limit_error
 
+LONGEST_NAME: Final = 256  # characters of an operation's name
 PLAIN_JSON: Final = "application/json"
 
 
@@ -151,8 +152,10 @@ def checked(given: Any, limits: Limits, *, reads_only: bool) -> Parameters:
     if not isinstance(given, dict):
         raise malformed('Send a JSON object with `query`, such as {"query": "{ __typename }"}.')
     operation_name = given.get("operationName")
-    if not isinstance(operation_name, str | None):
-        raise malformed("`operationName` must be a text or null.")
+    if not isinstance(operation_name, str | None) or len(operation_name or "") > LONGEST_NAME:
+        raise malformed(
+            f"`operationName` must be a text of at most {LONGEST_NAME} characters, or null."
+        )
     for name in ("variables", "extensions"):
         if not isinstance(given.get(name), dict | None):
             raise malformed(f"`{name}` must be an object or null.")

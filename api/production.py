@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import cast
 
 from api.app import Parts
+from api.importing import with_imports
 from api.registrations import with_operations
 from api.settings import Settings, SettingsError
 from backends.errors import Source
@@ -65,15 +66,18 @@ def wire_parts(settings: Settings, *, embedded_omero: bool = False) -> Parts:
     shelf = Shelf(Folder(settings.snapshot_url))
 
     services, operations = with_operations(
-        Services(
-            openbis,
-            omero,
-            links,
-            snapshots,
-            shelf,
-            ViewerCache(),
-            omero_web=settings.omero_web_url,
-            omero_web_server=settings.omero_web_server,
+        with_imports(
+            Services(
+                openbis,
+                omero,
+                links,
+                snapshots,
+                shelf,
+                ViewerCache(),
+                omero_web=settings.omero_web_url,
+                omero_web_server=settings.omero_web_server,
+            ),
+            settings,
         ),
         settings,
         database,

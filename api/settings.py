@@ -14,6 +14,7 @@ import base64
 import binascii
 import difflib
 import ipaddress
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from api.limits import Limits
+from backends.omero.import_command import wrong_in
 
 PREFIX: Final = "OMNIBIS_"
 TEST_PREFIX: Final = "OMNIBIS_TEST_"  # what our tests are told, such as a live server's address
@@ -142,6 +144,30 @@ class Settings(BaseSettings):
         description="OMERO.web's number for this OMERO (omero.web.server_list)",
     )
 
+    import_command: tuple[str, ...] | None = Field(
+        default=None,
+        description="the command that imports a file into OMERO, as a JSON list of arguments with "
+        "{file}, {dataset} and perhaps {session}, {host}, {port}; it must print `Image:<id>`. "
+        "Other users of the machine can see a {session} among the arguments; it is in the "
+        "command's environment, too, as OMERO_IMPORT_SESSION",
+    )
+    import_folder: Path | None = Field(
+        default=None, description="the only folder that files are imported from"
+    )
+    import_timeout: float = Field(
+        default=3600.0, gt=0, le=86_400, description="seconds for the import of one file"
+    )
+    image_record: Literal["run-sample", "link-data-set", "none"] = Field(
+        default="run-sample",
+        description="what openBIS is told of registered images: an imaging run below the sample, "
+        "or a data set of kind LINK",
+    )
+    image_system: str = Field(
+        default="OMERO",
+        pattern=r"^[A-Z0-9_.-]{1,60}$",
+        description="OMERO's code among openBIS's external systems, for LINK data sets",
+    )
+
     database_url: SecretStr = Field(
         default=SecretStr("sqlite:///omnibis.sqlite"),
         description="the link store: sqlite:///file, sqlite:// (temporary) or postgresql://…",
@@ -226,6 +252,26 @@ class Settings(BaseSettings):
         default=20.0, ge=0, le=600, description="how long a stopping server finishes its requests"
     )
     limits: Limits = Field(default=Limits(), description="see the table of limits")
+
+    @field_validator("import_command", mode="before")
+    @classmethod
+    def _command_is_a_list(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            read = json.loads(value)
+        except ValueError:
+            read = None
+        if not isinstance(read, list) or not all(isinstance(each, str) for each in read):
+            raise ValueError('must be a JSON list of texts, such as ["omero", "import", …]')
+        return tuple(read)
+
+    @field_validator("import_command")
+    @classmethod
+    def _command_is_whole(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and (wrong := wrong_in(value)) is not None:
+            raise ValueError(wrong)
+        return value
 
     @field_validator("proxy_peers", "cors_origins", mode="before")
     @classmethod

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from backends.errors import BackendError, SessionExpired, Source, TimedOut, Unavailable
 from backends.lane import Call
 from backends.omero.client import OmeroClient
+from backends.omero.import_command import ImportCommand
 from backends.openbis.client import OpenbisClient
 from link_store.errors import MigrationRequired, StoreUnavailable
 from link_store.snapshots import SnapshotStore
@@ -55,6 +56,9 @@ class Services:
     subject_types: tuple[str, ...] = ("Q_BIOLOGICAL_ENTITY",)
     omero_web: str | None = None  # base address of OMERO.web, for viewer links
     omero_web_server: int = 1  # the number that OMERO.web knows our OMERO by
+    importer: ImportCommand | None = None  # none where files cannot be imported
+    image_record: str = "run-sample"  # what openBIS is told of images; see `ImageRecordKind`
+    image_system: str = "OMERO"  # OMERO's code among openBIS's external systems
     operations: Operations | None = None  # none where nothing is registered, as within a step
     link_news: LinkNews = field(default_factory=LinkNews)
 

@@ -8,6 +8,7 @@ from typing import Any
 import strawberry
 
 from api.selection import Info, Tree
+from api.types.cohort_facets import CohortAvailability, CohortFacet, FacetsBy
 from api.types.connection import After, Before, Connection, First, Last, paginate
 from api.types.errors import code_of
 from api.types.image import Image
@@ -233,6 +234,29 @@ async def resolve_funnel(root: strawberry.Parent[Asked]) -> list[CohortFunnelSte
     return (await root.answer()).funnel
 
 
+async def resolve_facets(root: strawberry.Parent[Asked], by: FacetsBy) -> list[CohortFacet] | None:
+    """Spread the members."""
+    return await root.facets([each.to_facet() for each in by])
+
+
+async def resolve_availability(
+    root: strawberry.Parent[Asked],
+    info: Info,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+) -> Connection[CohortAvailability] | None:
+    """Tell what there is of a page of members."""
+
+    async def search(page: Any, tree: Tree) -> Any:
+        below = tree.get("samples", {}).get("sample", {})
+        fetch = lookahead.sample_fetch(tree.get("subject", {})) | lookahead.sample_fetch(below)
+        return await root.availability(page, fetch)
+
+    return await paginate(info, Window(first, after, last, before), MEMBER_ORDER, search)
+
+
 async def resolve_explain(root: strawberry.Parent[Asked]) -> CohortExplanation | None:
     """Tell the plan."""
     return await root.explain()
@@ -264,6 +288,13 @@ class Cohort:
         "The plan and the calls it is expected to cost, before anything is run, and those it did "
         "cost.",
         resolve_explain,
+    )
+    facets: list[CohortFacet] | None = own(
+        "How the members spread over properties, key-value pairs and attributes.", resolve_facets
+    )
+    availability: Connection[CohortAvailability] | None = own(
+        "What there is of each member, modality by modality, and why something is missing.",
+        resolve_availability,
     )
     members: Connection[CohortMember] | None = own(
         "Who surely belongs to it, in the order of their permIds.", resolve_members

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import strawberry
@@ -12,6 +13,7 @@ from api.types.operation import Operation
 from api.types.operation_commands import DryRun, Key, Seconds, attempt, registered
 from api.types.source import own
 from api.types.user_error import UserError
+from backends.sheets.faults import Fault
 from link_store.operation_records import OperationRecord
 from resolvers.design.factorial import Cell, DesignFactor, FactorialDesign, Stage
 from resolvers.design.levels import Level
@@ -218,19 +220,23 @@ class DesignCommands:
             return DesignPayload(preview=None, operation=None, user_errors=errors)
         preview, record = answer
         shown = None if preview is None else told(preview, first)
-        errors = []
-        if preview is not None:
-            errors = [
-                UserError(code="BAD_USER_INPUT", message=str(fault), field="input", source=None)
-                for fault in preview.faults
-            ]
+        errors = [] if preview is None else fault_errors(preview.faults)
         if record is not None:
-            record, errors = await registered(context, _accepted(record), wait)
+            record, errors = await registered(context, accepted(record), wait)
         return _payload(shown, record, errors)
 
 
-async def _accepted(record: OperationRecord) -> OperationRecord:
+async def accepted(record: OperationRecord) -> OperationRecord:
+    """Return an operation that has been accepted, for `registered` to await."""
     return record
+
+
+def fault_errors(faults: Sequence[Fault]) -> list[UserError]:
+    """Return the faults of what was handed in as user errors."""
+    return [
+        UserError(code="BAD_USER_INPUT", message=str(fault), field="input", source=None)
+        for fault in faults
+    ]
 
 
 def _payload(preview: DesignPreview | None, record: Any, errors: list[UserError]) -> DesignPayload:

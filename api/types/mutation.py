@@ -9,7 +9,9 @@ import strawberry
 
 from api.types.cohort_commands import CohortCommands
 from api.types.design_commands import DesignCommands
+from api.types.image_commands import ImageCommands
 from api.types.link_commands import LinkCommands
+from api.types.omics_commands import OmicsCommands
 from api.types.operation_commands import OperationCommands
 from api.types.registration_commands import RegistrationCommands
 from api.types.session_commands import SessionCommands
@@ -19,6 +21,8 @@ from api.types.session_commands import SessionCommands
 class Mutation(
     RegistrationCommands,
     DesignCommands,
+    ImageCommands,
+    OmicsCommands,
     OperationCommands,
     LinkCommands,
     CohortCommands,

@@ -272,11 +272,11 @@ class OmeroClient(Linkage):
         """How many matching images each dataset has: of these, or of all that have any."""
         return await images.datasets_with(self._ask(session, call), where, ids)
 
-    async def count_datasets_with_images(
-        self, session: SecretStr, where: ImageFilter | None, call: Call
-    ) -> int:
-        """How many datasets have a matching image."""
-        return await images.count_datasets_with(self._ask(session, call), where)
+    async def image_values(
+        self, session: SecretStr, key: str, ids: Collection[int], call: Call
+    ) -> dict[int, dict[str, int]]:
+        """How many images of each dataset have each value of a key-value pair's key."""
+        return await images.values_of(self._ask(session, call), key, ids)
 
     async def thumbnails(
         self, session: SecretStr, ids: Collection[int], size: int, call: Call

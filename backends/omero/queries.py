@@ -130,10 +130,14 @@ DATASETS_WITH_IMAGES = Projection(
     group="l.parent.id",
     order=("l.parent.id",),
 )
-COUNT_DATASETS_WITH_IMAGES = Projection(
-    "countDatasetsWithImages",
-    ("count(distinct l.parent.id)",),
-    "DatasetImageLink l join l.child i",
+# The values of one key among the images of datasets, with how many images have each.
+IMAGE_VALUES_OF_DATASETS = Projection(
+    "imageValuesOfDatasets",
+    ("l.parent.id", "mv.value", "count(distinct i.id)"),
+    "DatasetImageLink l join l.child i join i.annotationLinks al join al.child a "
+    "join a.mapValue mv",
+    ("mv.name = :key",),
+    group="l.parent.id, mv.value",
 )
 
 

@@ -12,11 +12,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from backends.errors import Source
-from resolvers.cohorts.answer import CohortAnswer, Completeness
+from backends.fetch import Fetch
+from backends.filters import Page, PageRequest
+from resolvers.cohorts import facets
+from resolvers.cohorts.answer import CohortAnswer, Completeness, page_of
+from resolvers.cohorts.availability import MemberRow, availability
 from resolvers.cohorts.evaluation import Evaluation
+from resolvers.cohorts.facets import Facet, FacetBy
 from resolvers.cohorts.planner import Plan
 from resolvers.cohorts.predicates import CohortPredicate, Question, Unit, checked
 from resolvers.context import RequestContext
+from resolvers.errors import BadInput
+
+MOST_FACETS: Final = 12
 
 _NEEDING_IDS: Final = frozenset({"members", "facets", "availability"})
 _EVALUATED: Final = _NEEDING_IDS | {"totalCount", "completeness", "funnel"}
@@ -73,6 +81,27 @@ class Cohort:
     async def completeness(self) -> Completeness:
         """Whether anything is unknown."""
         return (await self.answer()).completeness
+
+    async def facets(self, by: Sequence[FacetBy]) -> list[Facet]:
+        """How the members spread over the values of some things.
+
+        Raises:
+            BadInput: a facet cannot be meant.
+            BackendError: openBIS does not answer.
+        """
+        asked = [facets.checked(each) for each in by]
+        if len(asked) > MOST_FACETS:
+            raise BadInput(f"At most {MOST_FACETS} facets at once; these are {len(asked)}.")
+        answer = await self.answer()
+        return [await facets.facet(self.context, answer.member_ids, each) for each in asked]
+
+    async def availability(self, page: PageRequest, fetch: Fetch) -> Page[MemberRow]:
+        """What there is of a page of members, and why something is missing."""
+        answer = await self.answer()
+        ids, has_more = page_of(answer.member_ids, page)
+        rows = await availability(self.context, ids, fetch, self._path)
+        keys = tuple((row.subject.perm_id, row.subject.perm_id) for row in rows)
+        return Page(tuple(rows), keys, has_more, answer.total if page.count else None)
 
     async def explain(self) -> Explanation:
         """The plan with the calls it is expected to cost, and those it did cost, if it was run.

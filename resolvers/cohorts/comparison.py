@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import orjson
 
-from backends.errors import AccessDenied
+from backends.errors import AccessDenied, Source
 from backends.fetch import Fetch
 from backends.records import Kind
 from link_store.records import SampleLinkRecord
@@ -53,6 +53,8 @@ class _Sights:
     images: set[int] = field(default_factory=set)
     datasets: set[int] = field(default_factory=set)
     links: Mapping[str, SampleLinkRecord] = field(default_factory=dict)
+    sees_openbis: bool = False  # nothing is hidden there: what is not shown is not there
+    sees_omero: bool = False
 
 
 async def verify(context: RequestContext, record: SnapshotRecord) -> Verification:
@@ -204,6 +206,8 @@ class _Walk:
             await context.ask_links(
                 "sampleLinks", context.services.links.sample_links(list(linked))
             ),
+            sees_openbis=bool(samples) and await snapshots.sees_all_of(context, Source.OPENBIS),
+            sees_omero=bool(images) and await snapshots.sees_all_of(context, Source.OMERO),
         )
 
     async def _shown_images(self, ids: Collection[int]) -> set[int]:
@@ -250,7 +254,7 @@ class _Walk:
 
     def _removed(self, perm_id: str, details: dict[str, Any], sights: _Sights) -> Change:
         if perm_id not in sights.samples:
-            reason = _gone(details["projectPermId"] in sights.projects)
+            reason = self._sample_reason(details, sights)
         else:
             reasons = {
                 reason
@@ -271,7 +275,7 @@ class _Walk:
         """Why a specimen, or what belongs to it, may be missing."""
         sample = specimen["permId"]
         if sample not in sights.samples:
-            yield _gone(details["projectPermId"] in sights.projects)
+            yield self._sample_reason(details, sights)
             return
         for image, _ in specimen["images"]:
             yield self._image_reason(image, specimen, sights)
@@ -279,13 +283,17 @@ class _Walk:
             if omics not in sights.omics:
                 yield ChangeReason.DELETED  # its sample is shown
 
+    def _sample_reason(self, details: dict[str, Any], sights: _Sights) -> ChangeReason:
+        """Why a sample is not shown."""
+        return _gone(sights.sees_openbis or details["projectPermId"] in sights.projects)
+
     def _image_reason(self, image: int, specimen: dict[str, Any], sights: _Sights) -> ChangeReason:
         link = sights.links.get(specimen["permId"])
         if link is None or link.omero_id != specimen["imageDataset"]:
             return ChangeReason.RELINKED
         if image in sights.images:
             return ChangeReason.VALUES_CHANGED
-        return _gone(specimen["imageDataset"] in sights.datasets)
+        return _gone(sights.sees_omero or specimen["imageDataset"] in sights.datasets)
 
     def _both(
         self, before: dict[str, Any], after: Content, rows: list[Row], sights: _Sights

@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from backends.errors import AuthenticationFailed, BackendError, InvalidRequest, Source
-from backends.filters import ImageFilter, SampleFilter
+from backends.filters import SampleFilter
 from backends.lane import Call, Meter
 from backends.records import Kind
 from resolvers.cohorts import planner
 from resolvers.cohorts.answer import CohortAnswer, Completeness, FunnelStep, Gap
 from resolvers.cohorts.finding import Finder
-from resolvers.cohorts.planner import Part, Sizes
+from resolvers.cohorts.planner import Sizes
 from resolvers.cohorts.predicates import CohortPredicate, Question, Unit, checked
 from resolvers.cohorts.shapes import Clause, clauses
 from resolvers.cohorts.specimens import Specimens
@@ -114,7 +114,7 @@ class Evaluation:
         return self._answer(verdict, len(verdict.possible), tuple(funnel))
 
     async def sizes(self) -> Sizes:
-        """Count what the plan needs to know, in one call to each system.
+        """Count what the plan needs to know, in one call.
 
         Raises:
             BackendError: openBIS does not answer.
@@ -133,24 +133,8 @@ class Evaluation:
         found = {filter_: number for (_, filter_), number in zip(asked[3:], numbers, strict=True)}
         if units == 0:
             units = len(await self._units.among(pushed))  # perhaps by root: no count tells
-        sizes = Sizes(units, max(all_units, units), samples, found)
-        for has in planner.conditions_of(where):
-            if has.image is not None and has.image not in found:
-                parts = [sizes.of(has, p) for p in planner.parts_of(has, sizes) if p != Part.IMAGE]
-                least = min([round(units * sizes.tree), *parts])
-                # So few are asked for by their ids whatever the count would be.
-                if least > planner.CALL:
-                    found[has.image] = await self._images(has.image)
         self._sizes = Sizes(units, max(all_units, units), samples, found)
         return self._sizes
-
-    async def _images(self, filter_: ImageFilter) -> int:
-        try:
-            return await self._finder.count_datasets(filter_)
-        except InvalidRequest:
-            raise
-        except (BackendError, NotSignedIn):
-            return planner.UNKNOWN
 
     async def _estimate(self) -> None:
         """Know the sizes, or do without: what fails here fails again where it matters."""

@@ -182,15 +182,6 @@ class Finder:
             )
         )
 
-    async def count_datasets(self, filter_: ImageFilter) -> int:
-        """How many OMERO datasets have a matching image."""
-        context = self._context
-        return await context.noted(
-            context.services.omero.count_datasets_with_images(
-                context.omero_session(), filter_, context.call
-            )
-        )
-
     # --- Ways to ask
 
     async def _execute(self, operations: Sequence[Any]) -> list[Any]:

@@ -1,9 +1,11 @@
 """The plan of a cohort: which clause comes first, how each is asked, and what that will cost.
 
-Estimates are counts, asked of the owners of the data in one round trip each. The rules are few:
-the clause that finds least comes first; of a `has` the part that finds least comes first; ids at
-hand are handed on where that costs less than asking of everything. All of it is pure arithmetic on
-`Sizes`, so that `explain` and the evaluation decide the same. `evaluation.py` follows it.
+Estimates are counts, asked of openBIS in one round trip. What OMERO would find is not counted: the
+ids themselves come at the price of their number, two numbers a row, so that they are asked for at
+once where nothing else is small. The rules are few: the clause that finds least comes first; of a
+`has` the part that finds least comes first; ids at hand are handed on where that costs less than
+asking of everything. All of it is pure arithmetic on `Sizes`, so that `explain` and the evaluation
+decide the same. `evaluation.py` follows it.
 """
 
 from __future__ import annotations
@@ -22,7 +24,6 @@ from resolvers.cohorts.predicates import CohortPredicate, SpecimenPredicate
 from resolvers.cohorts.shapes import Clause, clauses
 
 CALL: Final = 500  # rows that a call is worth
-UNKNOWN: Final = 1_000_000  # what a source that does not answer is taken to find
 
 
 class Part(StrEnum):
@@ -55,9 +56,15 @@ class Sizes:
         return max(1.0, self.samples / max(1, self.all_units))
 
     def of(self, has: SpecimenPredicate, part: Part) -> int:
-        """How many samples, data sets or OMERO datasets a part matches by itself."""
-        asked = getattr(has, part)
-        return self.samples if asked is None else self.found.get(asked, UNKNOWN)
+        """How many rows a part by itself costs: samples or data sets; of images, one call."""
+        if part is Part.IMAGE:
+            return CALL
+        return self.found.get(getattr(has, part), self.samples)
+
+    def bound(self, has: SpecimenPredicate) -> int:
+        """How many candidates fulfil a `has` at most, as far as counts can tell."""
+        counted = [self.of(has, part) for part in parts_of(has, self) if part is not Part.IMAGE]
+        return min([self.units, *counted])
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +105,28 @@ def parts_of(has: SpecimenPredicate, sizes: Sizes) -> list[Part]:
 
 
 def in_order(parts: Sequence[Clause], sizes: Sizes) -> list[Clause]:
-    """Clauses in the order in which they are decided, the one that finds least first."""
-    return sorted(parts, key=lambda part: expected(part.where, sizes))
+    """Clauses in the order in which they are decided, the one that reads least first."""
+    return sorted(parts, key=lambda part: reads(part.where, sizes))
+
+
+def reads(where: CohortPredicate, sizes: Sizes) -> float:
+    """About how many rows deciding a predicate reads, over all candidates."""
+    rows = 0.0
+    for has in conditions_of(where):
+        if has.image is not None:
+            rows += 2 * sizes.bound(has)  # samples with their ancestors, few a sample
+        elif has.omics is not None:
+            rows += sizes.tree * sizes.of(has, Part.OMICS)  # data sets hang at the lineage's end
+        else:
+            rows += 2 * sizes.of(has, Part.SAMPLE)
+    return rows + (sizes.units if where.none_of else 0)  # an opposite seldom leaves few
 
 
 def expected(where: CohortPredicate, sizes: Sizes) -> int:
     """How many candidates a predicate leaves at most, as far as counts can tell."""
     least = sizes.units
     if where.has is not None:
-        least = min([least, *(sizes.of(where.has, part) for part in parts_of(where.has, sizes))])
+        least = min(least, sizes.bound(where.has))
     least = min([least, *(expected(each, sizes) for each in where.all_of)])
     if where.any_of:
         least = min(least, sum(expected(each, sizes) for each in where.any_of))
@@ -125,7 +145,7 @@ def from_candidates(has: SpecimenPredicate, candidates: int, sizes: Sizes) -> bo
 def by_ids(part: Part, known: int, found: int, sizes: Sizes) -> bool:
     """Whether to ask a part of the samples at hand rather than of everything."""
     if part is Part.IMAGE:
-        return ceil(known / CHUNK) * CALL + known < found + CALL
+        return known <= CALL
     if part is Part.OMICS:
         return known * sizes.tree * 2 < found
     return known < found
@@ -184,6 +204,8 @@ def _specimens(has: SpecimenPredicate, left: int, sizes: Sizes) -> tuple[str, di
         words.append("descendants of the candidates left")
     for part in parts:
         found = sizes.of(has, part)
+        if part is Part.IMAGE:  # as many datasets as there may be samples
+            found = min(sizes.bound(has) * ceil(sizes.tree), sizes.samples)
         narrowed = known is not None and by_ids(part, ceil(known), found, sizes)
         number = ceil(known or 0) if narrowed else found
         words.append(f"{part} " + ("among the ids at hand" if narrowed else "of all"))

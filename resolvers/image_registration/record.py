@@ -31,9 +31,8 @@ from resolvers.context import RequestContext
 from resolvers.design.codes import code_of, used_numbers
 from resolvers.design.levels import NAME_PROPERTY, Series
 from resolvers.design.project import Place
-from resolvers.image_registration.targets import Target
+from resolvers.image_registration.targets import RUN_TYPE, Target
 
-RUN_TYPE: Final = "Q_BMI_GENERIC_IMAGING_RUN"
 RUN_EXPERIMENT_TYPE: Final = "Q_BMI_GENERIC_IMAGING"
 IDS_PROPERTY: Final = "Q_OMERO_IDS"
 DATA_SET_TYPE: Final = "Q_BMI_IMAGING_DATA"

@@ -23,6 +23,7 @@ from resolvers.image_registration.request import ImageRow
 
 PAGE: Final = 2000
 NAMES_AT_ONCE: Final = 500
+RUN_TYPE: Final = "Q_BMI_GENERIC_IMAGING_RUN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,9 @@ async def find_samples(
         chunk = wanted[start : start + NAMES_AT_ONCE]
         for record in await _search(context, place, chunk):
             target = _target(record)
-            for name in {record.code, target.name}:
+            # An imaging run is called as its sample is, and is not what has the images.
+            names = {record.code} if record.type_code == RUN_TYPE else {record.code, target.name}
+            for name in names:
                 if name is not None:
                     found.setdefault(name, []).append(target)
     problems: dict[str, str] = {}
@@ -87,7 +90,7 @@ async def _search(
     request = PageRequest(PAGE, catalog.CODE_ORDER)
     (page,) = await context.services.openbis.execute(
         context.openbis_token(),
-        [Search(Kind.SAMPLE, where, request, Fetch.of("properties"))],
+        [Search(Kind.SAMPLE, where, request, Fetch.of("properties", "type"))],
         context.call,
     )
     return list(page.items)

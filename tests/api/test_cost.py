@@ -7,7 +7,7 @@ from graphql import parse
 
 from api.cost import PRICES, Prices
 from api.documents import operation_of
-from api.explorer import saved_query
+from api.explorer.questions import saved_question
 from api.limits import Limits
 from api.schema import build_schema
 from tests.house import README_QUERY, House
@@ -77,7 +77,7 @@ async def test_fixed_prices_are_of_fields_that_there_are() -> None:
 
 @pytest.mark.parametrize("name", ["project", "images", "backwards", "design"])
 async def test_a_saved_query_pays_no_more_than_it_asked_for(open_door: House, name: str) -> None:
-    answer = await open_door.ask(saved_query(name))
+    answer = await open_door.ask(saved_question(name).query)
     cost = answer["extensions"]["cost"]
     for source, paid in cost["calls"].items():
         assert paid <= cost["asked"]["calls"][source], (source, cost)

@@ -34,7 +34,9 @@ FEDERATION = {"_Any", "_Entity", "_Service", "_FieldSet", "link__Import", "link_
 OWN_TYPES = {
     "Backend",
     "Cohort",
+    "CohortAvailability",
     "CohortCalls",
+    "CohortCell",
     "CohortChange",
     "CohortChangeCount",
     "CohortColumn",
@@ -42,13 +44,17 @@ OWN_TYPES = {
     "CohortCompleteness",
     "CohortExplanation",
     "CohortExport",
+    "CohortFacet",
+    "CohortFacetBucket",
     "CohortFunnelStep",
     "CohortGap",
     "CohortLeak",
     "CohortLeakCount",
     "CohortLeakage",
     "CohortMember",
+    "CohortModality",
     "CohortPart",
+    "CohortSampleAvailability",
     "CohortSpecimen",
     "DesignFactorValue",
     "DesignLevelCount",
@@ -59,7 +65,9 @@ OWN_TYPES = {
     "CohortTerm",
     "CohortVerification",
     "DeleteCohortSnapshotPayload",
+    "DeletionPayload",
     "FindingCount",
+    "ImagesPreview",
     "LinkAmbiguity",
     "FreezeCohortPayload",
     "LinkAudit",
@@ -69,6 +77,7 @@ OWN_TYPES = {
     "LinkRepairResult",
     "Mutation",
     "NearTerm",
+    "OmicsPreview",
     "OperationCount",
     "OperationError",
     "OperationPayload",
@@ -77,6 +86,7 @@ OWN_TYPES = {
     "PageInfo",
     "ProjectPayload",
     "Query",
+    "SamplePayload",
     "SheetFault",
     "Subscription",
     "SystemVersion",
@@ -246,7 +256,7 @@ def test_connections_are_as_relay_asks(graphql: GraphQLSchema) -> None:
                     "before": "String",
                 }
                 assert not is_non_null_type(field.type), f"{type_.name}.{name}"
-    assert seen == 12
+    assert seen == 13
 
 
 def test_nothing_is_untyped(graphql: GraphQLSchema) -> None:
@@ -331,7 +341,21 @@ def test_inputs_demand_only_what_makes_them_what_they_are(graphql: GraphQLSchema
         "FactorValueInput.label",
         "FactorValueInput.value",
         "FactorialDesignInput.stages",
+        "PropertyInput.code",
         "RegisterDesignInput.project",
+        "RegisterImagesInput.project",
+        "RegisterOmicsDatasetInput.project",
+        "ImageInput.sample",
+        "KeyValueInput.key",
+        "KeyValueInput.value",
+        "AnnotateImageInput.imageId",
+        "OmicsDatasetInput.sample",
+        "OmicsDatasetInput.type",
+        "OmicsDatasetInput.system",
+        "OmicsDatasetInput.externalCode",
+        "WorkflowParameterInput.name",
+        "WorkflowParameterInput.value",
+        "WorkflowRunInput.name",
         "SheetInput.text",
     }
 

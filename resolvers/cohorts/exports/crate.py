@@ -86,7 +86,7 @@ def _metadata(table: Table, files: Sequence[CrateFile]) -> dict[str, Any]:
     root = {
         "@id": "./",
         "@type": "Dataset",
-        "identifier": f"urn:uuid:{facts.id}",
+        "identifier": facts.uri,
         "name": facts.name,
         "description": (
             f"A cohort of {facts.members} members with {facts.rows} images and omics datasets, "

@@ -102,14 +102,14 @@ def write(table: Table, sink: Sink, *, file: str, size: int, sha256: str) -> Non
             f"Cohort of {facts.members} members with {facts.rows} images and omics datasets, "
             f"selected from openBIS and OMERO by {facts.question}"
         ),
-        "identifier": facts.id,
+        "identifier": facts.uri,
         "version": f"1.0.0+{table.digest[:12]}",
         "creator": {"@type": "sc:Person", "name": facts.author},
         "dateCreated": facts.created_at.isoformat(),
         "datePublished": facts.created_at.date().isoformat(),
         "license": "The rights of openBIS and OMERO hold; ask the owners of the projects.",
-        "url": f"urn:uuid:{facts.id}",
-        "citeAs": f"{facts.name}, omnibis cohort snapshot {facts.id}, SHA-256 {facts.digest}",
+        "url": facts.uri,
+        "citeAs": f"{facts.name}, omnibis cohort snapshot {facts.id}, {facts.uri}",
         "distribution": [
             {
                 "@type": "cr:FileObject",

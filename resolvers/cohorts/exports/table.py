@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,7 @@ class Facts:
     """What is told about a frozen cohort in each of its files.
 
     Attributes:
-        id: the snapshot's.
+        id: the snapshot's number on its server.
         name: as its author called it.
         digest: SHA-256 over what was frozen.
         question: the predicate with its unit, as canonical JSON.
@@ -42,6 +43,12 @@ class Facts:
     created_at: datetime
     members: int
     rows: int
+
+    @property
+    def uri(self) -> str:
+        """The snapshot's name for all times and places: its digest, as RFC 6920 writes it."""
+        code = base64.urlsafe_b64encode(bytes.fromhex(self.digest)).decode().rstrip("=")
+        return f"ni:///sha-256;{code}"
 
 
 @dataclass(frozen=True, slots=True)

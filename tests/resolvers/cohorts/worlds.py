@@ -15,6 +15,7 @@ from random import Random
 
 from api.demonstration import seed_links
 from backends.demo.accounts import add_omero_accounts, add_openbis_accounts, omero_group, omero_user
+from backends.demo.faults import Faults
 from backends.demo.image_import import ImageImport
 from backends.demo.masterdata import add_masterdata
 from backends.demo.microscopy import SLIDE_SCANNER, Acquisition, Channel
@@ -283,7 +284,9 @@ def _picture(importer, rng, group, owner, instrument, datasets, number) -> Pictu
 
 
 @asynccontextmanager
-async def open_land(land: Land) -> AsyncIterator[Services]:
+async def open_land(
+    land: Land, *, openbis: Faults | None = None, omero: Faults | None = None
+) -> AsyncIterator[Services]:
     """Serve an installation to the real adapters, in process."""
     database = LinkDatabase("sqlite://")
     await database.migrate()
@@ -292,15 +295,17 @@ async def open_land(land: Land) -> AsyncIterator[Services]:
     found = await links.sample_links(land.broken)
     for link in found.values():
         await links.mark_broken(link.ref, expected_revision=link.revision, author="audit")
-    openbis = OpenbisClient(
-        AsgiTransport(create_openbis_server(land.world.openbis)), Lane(Source.OPENBIS)
+    server = create_openbis_server(land.world.openbis, faults=openbis)
+    store = OmeroStore(land.world.omero, faults=omero)
+    clients = (
+        OpenbisClient(AsgiTransport(server), Lane(Source.OPENBIS)),
+        OmeroClient(StoreTransport(store), Lane(Source.OMERO)),
     )
-    omero = OmeroClient(StoreTransport(OmeroStore(land.world.omero)), Lane(Source.OMERO))
     shelf = Shelf(Folder(None))
     try:
-        yield Services(openbis, omero, links, SnapshotStore(database), shelf, ViewerCache())
+        yield Services(*clients, links, SnapshotStore(database), shelf, ViewerCache())
     finally:
         await shelf.aclose()
-        await openbis.aclose()
-        await omero.aclose()
+        for client in clients:
+            await client.aclose()
         await database.dispose()
