@@ -41,6 +41,7 @@ from backends.filters import (
 from backends.lane import Call
 from backends.records import Quantity
 from benchmarks.clinic import build, served
+from benchmarks.page import Section
 from benchmarks.todays_script import USER, patients
 from resolvers.cohorts.answer import MEMBER_ORDER, CohortAnswer
 from resolvers.cohorts.evaluation import evaluate
@@ -51,6 +52,7 @@ from resolvers.loaders import Loaders
 T = TypeVar("T")
 
 SIZES = (390, 10_000, 200_000)
+QUICK = (390, 4_000)
 PAGE = 500
 ROUNDS = 3
 LEAST_OVER_LISTING = 10
@@ -107,7 +109,7 @@ class Figures:
         return self.women_list_seconds / self.women_count_seconds
 
 
-async def measure(samples: int) -> Figures:
+async def figures_of(samples: int) -> Figures:
     """Ask at one size, and check the answer."""
     clinic = build(samples)
     expected, images = sorted(clinic.answer), clinic.images
@@ -257,7 +259,7 @@ async def _asked(services: Services, where: CohortPredicate) -> CohortAnswer:
 
 async def report(sizes: tuple[int, ...] = SIZES) -> str:
     """Measure, and return Markdown tables."""
-    figures = [await measure(size) for size in sizes]
+    figures = [await figures_of(size) for size in sizes]
     lines = [
         "### The paper's question as a cohort, in process, over the embedded backends",
         "",
@@ -307,6 +309,12 @@ async def report(sizes: tuple[int, ...] = SIZES) -> str:
     ]
     assert beside.ratio >= LEAST_OVER_SCRIPT, beside
     return "\n".join(lines)
+
+
+async def measure(*, quick: bool = False) -> Section:
+    """Measure for the one page of all benchmarks."""
+    lines = await report(QUICK if quick else SIZES)
+    return Section("cohorts", "(c) cohorts", lines.splitlines())
 
 
 if __name__ == "__main__":
