@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from importlib.util import find_spec
 
-from benchmarks import federated_query, openbis_decoding, openbis_memory
+from benchmarks import federated_query, links, openbis_decoding, openbis_memory
 
 
 def main() -> None:
@@ -13,6 +13,7 @@ def main() -> None:
     print(asyncio.run(federated_query.report()))
     print(openbis_decoding.report())
     print(openbis_memory.report())
+    print(asyncio.run(links.report()))
     if find_spec("omero") is None:
         print("OMERO over Ice is not measured: the extra omnibis[omero] is not installed.")
         return

@@ -137,6 +137,16 @@ def prepare(engine: Engine, busy_timeout: float) -> None:
             connection.exec_driver_sql(statement)
 
 
+def options(begin: Begin, dialect: str) -> dict[str, Any]:
+    """How SQLAlchemy shall treat a connection that begins so.
+
+    A single reading statement needs no transaction around it, which for PostgreSQL would be two
+    more ways to the server and back. SQLite's connections are like that by themselves, see above.
+    """
+    alone = begin is Begin.READ and dialect == "postgresql"
+    return {"link_begin": begin, **({"isolation_level": "AUTOCOMMIT"} if alone else {})}
+
+
 def among(column: ColumnElement[Any], dialect: str) -> ColumnElement[bool]:
     """Compare a column with the parameter `ids`, a whole set that travels as one value."""
     if dialect == "sqlite":
