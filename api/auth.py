@@ -1,9 +1,9 @@
-"""Who: from a request's headers to the viewer's own sessions on both backends.
+"""Who: bearer tokens that hold the viewer's own sessions, and who a request without any is.
 
-Three ways in: a bearer token of ours, an encrypted JWE that holds both sessions, so any replica can
-read it and nothing is stored; the backends' own sessions in two headers; and, in the demo only,
-nobody, who then acts as `steward`. Login and logout themselves are mutations (`api/types/`); they
-call `TokenBox.issue_token`. No secret appears in a `repr`, an error or a log.
+A token is an encrypted JWE that holds both sessions, so any replica can read it and nothing is
+stored. Which of the ways in a request takes is decided in `api/door.py`. Login and logout
+themselves are mutations (`api/types/session_commands.py`); they call `TokenBox.issue_token`. No
+secret appears in a `repr`, an error or a log.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ from pydantic import SecretStr
 from starlette.requests import HTTPConnection
 
 from api.settings import Settings, SettingsError, decode_key
-from backends.errors import BackendError, SessionExpired, Source
+from backends.errors import BackendError, Source
 from backends.lane import Call
 from resolvers.context import Viewer
 
 LONGEST_TOKEN: Final = 4096  # characters; ours have some 400
-LONGEST_SESSION: Final = 512
 ALGORITHMS: Final = ("dir", "A256GCM")
 AUDIENCE: Final = "omnibis"
+DEMO_KEY: Final = "demo-"
+ANONYMOUS: Final = "anonymous"  # the key of a viewer without sessions
 LOGIN_SECONDS: Final = 3.0  # a backend that hangs must not hold up questions to the other one
 
 
@@ -42,15 +43,23 @@ class Visitor:
     Args:
         headers: the request's headers, or what a WebSocket's first message has in their place.
         request_id: as it stands in logs and answers.
+        peer: the address at the other end of the connection, which may be a proxy's.
+        takes_cookie: whether the explorer's cookie counts without more: for what changes nothing
+            and shows nothing to other pages.
     """
 
     headers: Mapping[str, str] = field(repr=False)
     request_id: str = ""
+    peer: str = ""
+    takes_cookie: bool = False
 
 
-def visitor_of(connection: HTTPConnection, request_id: str) -> Visitor:
+def visitor_of(
+    connection: HTTPConnection, request_id: str, *, takes_cookie: bool = False
+) -> Visitor:
     """Return who sends a request or opens a WebSocket."""
-    return Visitor(connection.headers, request_id)
+    peer = "" if connection.client is None else connection.client.host
+    return Visitor(connection.headers, request_id, peer, takes_cookie)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +153,15 @@ def token_box(settings: Settings) -> TokenBox:
             "OMNIBIS_TOKEN_KEY or OMNIBIS_TOKEN_KEY_FILE is missing: 32 random bytes in base64, "
             "such as `openssl rand -base64 32` makes."
         )
-    return TokenBox((decode_key(settings.token_key),), hours=settings.token_hours)
+    keys = [settings.token_key]
+    if settings.token_key_previous is not None:
+        keys.append(settings.token_key_previous)
+    return TokenBox(tuple(map(decode_key, keys)), hours=token_hours(settings))
+
+
+def token_hours(settings: Settings) -> float:
+    """How long a token is good for: no longer than the sessions that it holds."""
+    return min(settings.token_hours, settings.openbis_session_hours, settings.omero_session_hours)
 
 
 class ViewerSource(Protocol):
@@ -165,7 +182,7 @@ class Nobody:
     async def viewer(self, call: Call) -> Viewer:
         """Return a viewer without sessions: fields that need one say UNAUTHENTICATED."""
         del call
-        return Viewer("anonymous")
+        return Viewer(ANONYMOUS)
 
     def forget(self, source: Source) -> None:
         """Do nothing: there is nothing to forget."""
@@ -204,7 +221,7 @@ class AnonymousViewer:
             async with self._lock:
                 await asyncio.gather(*(self._sign_in(source, own) for source in self.logins))
         return Viewer(
-            key=f"demo-{self.user}",
+            key=DEMO_KEY + self.user,
             user=self.user,
             openbis=self._sessions.get(Source.OPENBIS, _NOT_YET),
             omero=self._sessions.get(Source.OMERO, _NOT_YET),
@@ -227,67 +244,9 @@ class AnonymousViewer:
 _NOT_YET: Final = SecretStr("no-session-yet")
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
-    """Turns a request's headers into its viewer.
-
-    Args:
-        tokens: reads bearer tokens.
-        nobody: says who a request without credentials is.
-    """
-
-    tokens: TokenBox
-    nobody: ViewerSource = field(default_factory=Nobody)
-
-    async def viewer(self, headers: Mapping[str, str], call: Call) -> Viewer:
-        """Return the viewer of a request.
-
-        Raises:
-            GraphQLError: credentials were sent, but cannot be used.
-        """
-        credentials = self._credentials(headers)
-        return await self.nobody.viewer(call) if credentials is None else credentials.viewer()
-
-    def renew(self, viewer: Viewer, failures: Mapping[Source, BackendError]) -> bool:
-        """Whether sessions of ours, not the client's, had expired, so that asking again helps."""
-        if not viewer.key.startswith("demo-"):
-            return False
-        expired = [
-            source for source, error in failures.items() if isinstance(error, SessionExpired)
-        ]
-        for source in expired:
-            self.nobody.forget(source)
-        return bool(expired)
-
-    def _credentials(self, headers: Mapping[str, str]) -> Credentials | None:
-        authorization = headers.get("authorization")
-        openbis = _session(headers, "x-openbis-token")
-        omero = _session(headers, "x-omero-session")
-        if authorization is not None:
-            if openbis or omero:
-                raise refusal(
-                    "Send either `Authorization: Bearer`, or `X-openBIS-Token` and "
-                    "`X-OMERO-Session`, not both."
-                )
-            scheme, _, token = authorization.strip().partition(" ")
-            if scheme.lower() != "bearer" or not token.strip():
-                raise refusal("Send `Authorization: Bearer` with the token that `login` gave you.")
-            return self.tokens.read_token(token.strip())
-        return Credentials(None, openbis, omero) if openbis or omero else None
-
-
 def refusal(message: str, code: str = "UNAUTHENTICATED") -> GraphQLError:
     """Make the error for credentials that cannot be used."""
     return GraphQLError(message, extensions={"code": code, "retryable": False})
-
-
-def _session(headers: Mapping[str, str], name: str) -> SecretStr | None:
-    value = headers.get(name)
-    if value is None:
-        return None
-    if not value or len(value) > LONGEST_SESSION or not value.isascii() or not value.isprintable():
-        raise refusal(f"The header {name} does not hold a session.")
-    return SecretStr(value)
 
 
 def _is_canonical(token: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
-from api.commands import links
+from api.commands import cohort, links, register
 
 _WIRE: Final = """
 
@@ -38,6 +38,8 @@ app = typer.Typer(
 
 # One line for each group of commands, by name:
 app.add_typer(links.app, name="links")
+app.add_typer(cohort.app, name="cohort")
+app.add_typer(register.app, name="register")
 
 
 def main() -> None:
@@ -112,6 +114,7 @@ def demo(
     from api import demonstration, server  # noqa: PLC0415 - see the module's docstring
     from api.app import create_app  # noqa: PLC0415
     from api.auth import TokenBox  # noqa: PLC0415
+    from api.settings import SettingsError  # noqa: PLC0415
     from backends.demo.openbis.serving import ServingError  # noqa: PLC0415
     from backends.demo.sheet.loader import SheetError  # noqa: PLC0415
 
@@ -121,11 +124,11 @@ def demo(
         built = demonstration.demonstration(
             settings, seed=seed, sheet=study, without=tuple(without or ()), wire=wire
         )
-    except (server.ServerError, ServingError, SheetError) as error:
+        application = create_app(
+            settings, built.parts, TokenBox((secrets.token_bytes(32),), hours=settings.token_hours)
+        )
+    except (server.ServerError, ServingError, SheetError, SettingsError) as error:
         _stop(str(error))
-    application = create_app(
-        settings, built.parts, TokenBox((secrets.token_bytes(32),), hours=settings.token_hours)
-    )
     _serve(application, listener, settings, lambda: _welcome(server.address_of(listener), built))
 
 
@@ -135,6 +138,9 @@ def serve(
         bool,
         typer.Option("--embedded-omero", help="Put the demonstration's OMERO beside the openBIS."),
     ] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes on the port; about one per core.")
+    ] = 1,
 ) -> None:
     """Run omnibis over the openBIS named in the settings."""
     from api import server  # noqa: PLC0415 - see the module's docstring
@@ -145,17 +151,42 @@ def serve(
     from link_store.errors import LinkStoreError  # noqa: PLC0415
 
     settings = _settings()
+    if workers > 1 and embedded_omero:
+        _stop("--embedded-omero is for one process: each worker would have an OMERO of its own.")
     try:
         tokens = token_box(settings)
-        parts = wire_parts(settings, embedded_omero=embedded_omero)
-        listener = server.take_port(settings.host, settings.port)
-    except (SettingsError, server.ServerError) as error:
+    except SettingsError as error:
         _stop(str(error))
-    except LinkStoreError as error:
-        _stop(error.message)
-    application = create_app(settings, parts, tokens)
-    ready = f"omnibis is ready at {server.address_of(listener)}/graphql"
-    _serve(application, listener, settings, lambda: typer.echo(ready))
+
+    def build() -> Any:
+        try:
+            parts = wire_parts(settings, embedded_omero=embedded_omero)
+            return create_app(settings, parts, tokens)
+        except SettingsError as error:
+            _stop(str(error))
+        except LinkStoreError as error:
+            _stop(error.message)
+
+    # One process opens nothing before it knows what to serve; many share what is open before.
+    application = build() if workers == 1 else None
+    try:
+        listener = server.take_port(settings.host, settings.port)
+    except server.ServerError as error:
+        _stop(str(error))
+
+    def work() -> int:
+        ready = f"omnibis is ready at {server.address_of(listener)}/graphql"
+        try:
+            _serve(application or build(), listener, settings, lambda: typer.echo(ready))
+        except typer.Exit as stopped:
+            return stopped.exit_code
+        return 0
+
+    if workers > 1:
+        from api.workers import Workers  # noqa: PLC0415 - see the module's docstring
+
+        raise typer.Exit(Workers(workers, work).run())
+    raise typer.Exit(work())
 
 
 @app.command()
@@ -261,7 +292,7 @@ def _serve(application: Any, listener: Any, settings: Any, on_started: Any) -> N
         drain=application.state.drain,
         drain_seconds=settings.drain_seconds,
         on_started=on_started,
-        ws_bytes=settings.limits.request_bytes,
+        limits=settings.limits,
     )
 
 

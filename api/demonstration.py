@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from api.app import Parts
 from api.auth import AnonymousViewer
+from api.importing import with_imports
 from api.observe import error_response, record_of
 from api.registrations import with_operations
 from api.settings import Settings
@@ -38,6 +39,7 @@ from backends.demo.sheet.loader import load_sheet
 from backends.demo.study import build_world
 from backends.demo.world import World
 from backends.errors import Source
+from backends.folder import Folder
 from backends.lane import Lane
 from backends.omero.client import OmeroClient
 from backends.omero.connect import ice_transport
@@ -47,7 +49,9 @@ from backends.openbis.client import OpenbisClient
 from backends.openbis.transport import AsgiTransport, HttpTransport
 from link_store.database import LinkDatabase
 from link_store.records import NewSampleLink
+from link_store.snapshots import SnapshotStore
 from link_store.store import LinkStore
+from resolvers.cohorts.shelf import Shelf
 from resolvers.context import Services
 from resolvers.viewers import ViewerCache
 
@@ -92,6 +96,7 @@ def demonstration(
     sheet: Sheet | None = None,
     without: tuple[str, ...] = (),
     wire: bool = False,
+    world: World | None = None,
 ) -> Demonstration:
     """Build the embedded installation; no file stays behind.
 
@@ -102,12 +107,14 @@ def demonstration(
         without: `openbis` or `omero`, to be switched off from the start.
         wire: whether openBIS is reached over HTTP and, where omero-py is installed, OMERO over Ice,
             through loopback ports that are taken here.
+        world: another content than the built-in studies; `seed` is then of no account.
 
     Raises:
         ServingError: no port could be had for the embedded openBIS.
         SheetError: the sheet has faults; it tells all of them.
     """
-    world = build_world(seed)
+    if world is None:
+        world = build_world(seed)
     if sheet is not None:
         load_sheet(world, sheet.table, sheet.mapping)
     faults = {"openbis": Faults(), "omero": Faults()}
@@ -130,15 +137,23 @@ def demonstration(
     )
     database = LinkDatabase("sqlite://")
     links = LinkStore(database, settings.openbis_instance, settings.omero_instance)
+    snapshots = SnapshotStore(database, settings.openbis_instance, settings.omero_instance)
+    shelf = Shelf(Folder(None))
 
     services, operations = with_operations(
-        Services(
-            openbis,
-            omero,
-            links,
-            ViewerCache(),
-            omero_web=settings.omero_web_url,
-            omero_web_server=settings.omero_web_server,
+        with_imports(
+            Services(
+                openbis,
+                omero,
+                links,
+                snapshots,
+                shelf,
+                ViewerCache(),
+                omero_web=settings.omero_web_url,
+                omero_web_server=settings.omero_web_server,
+            ),
+            settings,
+            None if ice is None else (LOOPBACK, ice.ports["ssl"]),
         ),
         settings,
         database,
@@ -157,6 +172,7 @@ def demonstration(
             await openbis.aclose()
             await omero.aclose()
         finally:
+            await shelf.aclose()
             await database.dispose()
             if served is not None:
                 await asyncio.to_thread(served.stop)

@@ -24,7 +24,8 @@ from graphql.validation import ASTValidationRule
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from api.guard import Limits, NoIntrospection, limit_error, limit_errors
+from api.guard import NoIntrospection, limit_errors
+from api.limits import Limits, limit_error
 
 MOST_ERRORS: Final = 20
 LONGEST_REMEMBERED: Final = 32_768  # characters

@@ -21,6 +21,7 @@ from starlette.responses import Response, StreamingResponse
 from strawberry.http.streaming import SSETransport, merge_stream_with_heartbeat
 
 from api.drain import Drain
+from api.observe import RequestRecord
 from api.operations import Body
 
 HEARTBEAT: Final = 15.0  # seconds
@@ -50,8 +51,9 @@ class Streams:
         """Make a stream of one result."""
         return Response(_frame(body) + _FRAMES.encode_complete(), headers=_HEADERS)
 
-    def open(self, events: AsyncGenerator[Body, None]) -> Response:
+    def open(self, events: AsyncGenerator[Body, None], record: RequestRecord) -> Response:
         """Make the stream of a subscription; closes `events` when the client goes away."""
+        record.place.close()  # it is no request under way any more, for it may last for hours
 
         async def frames() -> AsyncGenerator[str, None]:
             try:

@@ -1,10 +1,10 @@
-"""How much: the one table of limits, and the check of a document against it.
+"""How much a request may ask: the check of a document and of its variables against the limits.
 
-`Limits` is the table; `api/settings.py` fills it, `api/http.py` and `api/parameters.py` hold the
-request to it. `limit_errors` measures a parsed document in one pass over its nodes, before the
-specification's validation rules run, because some of those are quadratic in what is measured here.
-Fragments are measured once and multiplied by their spreads, so that a short document which expands
-to millions of fields is refused without expanding it.
+`limit_errors` measures a parsed document in one pass over its nodes, before the specification's
+validation rules run, because some of those are quadratic in what is measured here. Fragments are
+measured once and multiplied by their spreads, so that a short document which expands to millions of
+fields is refused without expanding it. The table itself is in `api/limits.py`; what a document
+would cost is in `api/cost.py`.
 """
 
 from __future__ import annotations
@@ -20,66 +20,12 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLError,
     InlineFragmentNode,
-    Node,
     OperationDefinitionNode,
     SelectionSetNode,
     ValidationRule,
 )
-from pydantic import BaseModel, ConfigDict, Field
 
-
-class Limits(BaseModel):
-    """What one request may ask for; a request beyond any of these gets LIMIT_EXCEEDED.
-
-    The rows of one page are no setting: `resolvers.paging.MAXIMUM_PAGE`, for all lists alike.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    request_bytes: int = Field(
-        default=1024 * 1024,
-        ge=1024,
-        description="bytes of a request's body, or of a GET's query string",
-    )
-    tokens: int = Field(default=5000, ge=100, description="lexical tokens of a document")
-    depth: int = Field(default=20, ge=5, description="nested fields, fragments included")
-    aliases: int = Field(
-        default=100, ge=0, description="aliased fields, counted as often as spread"
-    )
-    fields: int = Field(default=2000, ge=100, description="fields, counted as often as spread")
-    root_fields: int = Field(default=20, ge=1, description="fields at the root of an operation")
-    directives: int = Field(default=100, ge=0, description="directives, counted as often as spread")
-    variable_depth: int = Field(
-        default=32, ge=4, description="nested lists and objects in variables"
-    )
-    variable_values: int = Field(
-        default=20_000, ge=100, description="values in variables, all told"
-    )
-    deadline_seconds: float = Field(
-        default=30.0,
-        gt=0,
-        le=600,
-        description="seconds until a request is answered with what is there",
-    )
-    subscriptions: int = Field(
-        default=20, ge=1, description="operations at one time over one WebSocket"
-    )
-    subscription_seconds: float = Field(
-        default=3600.0,
-        gt=0,
-        le=86_400,
-        description="seconds until a stream is ended, so that its client connects again",
-    )
-
-
-def limit_error(what: str, limit: int, node: Node | None = None) -> GraphQLError:
-    """Say which limit was passed and what to do about it."""
-    return GraphQLError(
-        f"The request has more than {limit} {what}, this server's limit. "
-        "Ask for less, or split it into several requests.",
-        node,
-        extensions={"code": "LIMIT_EXCEEDED", "retryable": False},
-    )
+from api.limits import Limits, limit_error
 
 
 @dataclass(slots=True)

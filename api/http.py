@@ -7,6 +7,8 @@ a stream of events is accepted. Reading requests is in `api/parameters.py`, what
 
     not a GraphQL request            400 (405, 406, 413, 414, 415 where they say more)
     credentials that cannot be used  401
+    body too slow                    408
+    too much at one time             429, or 503 when the server is full; with Retry-After
     document or variables refused    400, or 200 for clients that accept application/json only,
                                      or the first event of a stream
     executed, in whole or in part    200
@@ -14,7 +16,8 @@ a stream of events is accepted. Reading requests is in `api/parameters.py`, what
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
 import orjson
@@ -29,7 +32,7 @@ from api.event_stream import Streams
 from api.multipart import multipart_response
 from api.negotiation import RESPONSE_JSON, Accepted, negotiate
 from api.observe import RequestRecord, record_of
-from api.operations import Operations, Prepared
+from api.operations import Body, Operations, Prepared
 from api.parameters import Refused, malformed, read_parameters
 
 METHODS: Final = "GET, POST"
@@ -85,7 +88,8 @@ class GraphQLEndpoint:
                     "WebSocket with the subprotocol graphql-transport-ws.",
                     406,
                 )
-            return self._streams.open(await self._operations.subscribe(prepared, visitor, record))
+            events = await self._operations.subscribe(prepared, visitor, record)
+            return self._streams.open(events, record)
         if prepared.incremental:
             if not (accepted.parts or accepted.streams):
                 raise malformed(
@@ -96,11 +100,39 @@ class GraphQLEndpoint:
             bodies = await self._operations.deliver(prepared, visitor, record)
             if accepted.parts and not accepted.streams_only:
                 return multipart_response(bodies)
-            return self._streams.open(bodies)
-        body = await self._operations.answer(prepared, visitor, record)
+            return self._streams.open(bodies, record)
+        work = self._operations.answer(prepared, visitor, record)
+        if prepared.kind is OperationType.QUERY:
+            body = await _unless_gone(request, work)
+        else:  # what writes is brought to its end
+            body = await work
         if accepted.streams_only:
             return self._streams.single(body)
         return json_response(body, 200, accepted.media)
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, Body]) -> Body:
+    """Await an answer, or cancel the work when nobody is there any more to have it.
+
+    Raises:
+        ClientDisconnect: the client has gone.
+    """
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_left(request))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        for task in (working, leaving):
+            task.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _check(prepared: Prepared) -> None:

@@ -15,6 +15,7 @@ import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,12 +25,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.admission import RETRY_AFTER, Admission
+from api.cost import Cost
 from api.drain import Drain
 
 REQUESTS: Final = logging.getLogger("omnibis.request")
 FAILURES: Final = logging.getLogger("omnibis.failure")
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_QUIET: Final = ("/healthz", "/readyz", "/explorer/")
+HEALTH: Final = ("/healthz", "/readyz", "/metrics")
+_QUIET: Final = (*HEALTH, "/explorer/")
 
 
 @dataclass(slots=True)
@@ -48,6 +52,8 @@ class RequestRecord:
     codes: list[str] = field(default_factory=list)
     refused: bool = False  # nothing was run, although the status may be 200
     status: int = 0
+    asked: Cost | None = None  # as estimated
+    place: ExitStack = field(default_factory=ExitStack, repr=False)  # among the requests under way
 
     def account(self, viewer: str, cost: Mapping[str, Any]) -> None:
         """Add what one execution spent; a subscription has one for each event."""
@@ -62,17 +68,20 @@ class RequestRecord:
             "method": self.method,
             "path": self.path,
             "status": self.status,
-            "outcome": self._outcome(),
+            "outcome": self.outcome,
             "operation": self.operation,
             "kind": self.kind,
             "viewer": self.viewer,
+            "asked": None if self.asked is None else self.asked.told(),
             "calls": dict(self.calls),
             "milliseconds": dict(self.milliseconds),
             "codes": sorted(set(self.codes)),
             "duration": round((time.monotonic() - self.started) * 1000, 1),
         }
 
-    def _outcome(self) -> str:
+    @property
+    def outcome(self) -> str:
+        """How it ended: ok, partial, refused or aborted."""
         if self.status == 0:
             return "aborted"
         if self.refused or self.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin
@@ -105,11 +114,26 @@ def _sane_path(path: str) -> str:
 
 
 class Observation:
-    """The outermost layer: request id, log line, and 503 while draining."""
+    """The outermost layer: request id, log line, and 503 while stopping or full.
 
-    def __init__(self, app: ASGIApp, drain: Drain) -> None:
+    Args:
+        app: what is observed.
+        drain: whether the server is stopping.
+        admission: how many requests may be under way.
+        report: told of each request when it is over.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        drain: Drain,
+        admission: Admission | None = None,
+        report: Callable[[RequestRecord], None] | None = None,
+    ) -> None:
         self._app = app
         self._drain = drain
+        self._admission = admission
+        self._report = report or log_request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Observe one request; other kinds of connection pass."""
@@ -127,8 +151,9 @@ class Observation:
             await send(message)
 
         try:
-            if self._drain.draining and record.path == "/graphql":
-                await _stopping(record)(scope, receive, observed)
+            refusal = None if record.path in HEALTH else self._refusal(record)
+            if refusal is not None:
+                await refusal(scope, receive, observed)
             else:
                 await self._app(scope, receive, observed)
         except Exception as error:  # the last place to catch it: nothing may leak
@@ -137,7 +162,18 @@ class Observation:
                 raise  # the response has begun; only the connection can tell that it is broken
             await _broken(record)(scope, receive, observed)
         finally:
-            log_request(record)
+            record.place.close()
+            self._report(record)
+
+    def _refusal(self, record: RequestRecord) -> Response | None:
+        if self._drain.draining and record.path == "/graphql":
+            return _later(record, "BACKEND_UNAVAILABLE", "This server is stopping; try again.")
+        if self._admission is None:
+            return None
+        if self._admission.is_full:
+            return _later(record, "LIMIT_EXCEEDED", "This server is busy; try again soon.")
+        record.place.enter_context(self._admission.one())
+        return None
 
 
 def log_request(record: RequestRecord) -> None:
@@ -146,15 +182,9 @@ def log_request(record: RequestRecord) -> None:
     REQUESTS.log(logging.DEBUG if quiet else logging.INFO, "request", extra=record.line())
 
 
-def _stopping(record: RequestRecord) -> Response:
-    return error_response(
-        503,
-        "BACKEND_UNAVAILABLE",
-        "This server is stopping; try again.",
-        record,
-        retryable=True,
-        headers={"Retry-After": "1"},
-    )
+def _later(record: RequestRecord, code: str, message: str) -> Response:
+    headers = {"Retry-After": RETRY_AFTER}
+    return error_response(503, code, message, record, retryable=True, headers=headers)
 
 
 def _broken(record: RequestRecord) -> Response:
@@ -235,14 +265,20 @@ class Health:
     """`/healthz` says that the process answers; `/readyz` that it can do its work.
 
     Args:
-        readiness: tells the state of each part: `OK`, or in a word what is wrong. Only `database`
-            decides; a backend may be down and the other side still answers.
+        readiness: tells the state of each part: `OK`, or in a word what is wrong.
         drain: a stopping server is not ready.
+        required: the parts that decide; a backend may be down and the other side still answers.
     """
 
-    def __init__(self, readiness: Readiness, drain: Drain) -> None:
+    def __init__(
+        self,
+        readiness: Readiness,
+        drain: Drain,
+        required: frozenset[str] = frozenset({"database"}),
+    ) -> None:
         self._readiness = readiness
         self._drain = drain
+        self._required = required
 
     async def healthz(self, request: Request) -> Response:
         """Answer that we are alive."""
@@ -256,7 +292,9 @@ class Health:
         except Exception as error:  # noqa: BLE001 - whatever it is, we are not ready
             log_failure(record_of(request.scope).request_id, error)
             parts = {"database": "UNAVAILABLE"}
-        ready = parts.get("database", "OK") == "OK" and not self._drain.draining
+        ready = not self._drain.draining and all(
+            parts.get(name, "OK") == "OK" for name in self._required
+        )
         state = "DRAINING" if self._drain.draining else "OK" if ready else "NOT_READY"
         return _status(200 if ready else 503, {"status": state, **parts})
 

@@ -9,11 +9,13 @@ shapes what came of it: data, errors with their codes, and `extensions`. `api/ht
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
-from contextlib import aclosing
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, ExitStack, aclosing
+from dataclasses import dataclass, field
 from functools import partial
 from inspect import isawaitable
+from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
 import strawberry
@@ -25,17 +27,21 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     create_source_event_stream,
-    experimental_execute_incrementally,
 )
 
-from api.auth import Visitor
+from api.admission import Admission
+from api.auth import ANONYMOUS, Visitor
+from api.cost import Prices
 from api.documents import Documents, Refusal, operation_of, user_error
-from api.guard import Limits
+from api.execution import Shelves, execute
 from api.increments import broken_off, is_incremental, parts
-from api.observe import RequestRecord, log_failure
+from api.limits import Limits
+from api.observe import RequestRecord, log_failure, log_request
 from api.parameters import Parameters, Refused
+from api.trusted import TrustedDocuments, load_documents
 from resolvers.context import Degradation, Viewer
 
+LONGEST_MESSAGE: Final = 400  # characters of an error
 GRACE: Final = 2.0  # seconds after the deadline in which the lanes' own time-outs still get through
 Body = dict[str, Any]
 
@@ -75,6 +81,9 @@ class Wire:
         limits: how much one request may ask.
         introspection: whether `__schema` and `__type` are answered.
         suggestions: whether errors may say "Did you mean …?".
+        report: told of each operation that came by WebSocket, when it is over.
+        trusted: the documents that are known by their hash.
+        admission: how many may run at one time.
         renew: whether a query that has run should run once more, because sessions that are ours
             had expired and are renewed now.
     """
@@ -86,6 +95,9 @@ class Wire:
     collapse: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda errors: errors
     introspection: bool = False
     suggestions: bool = False
+    report: Callable[[RequestRecord], None] = log_request
+    trusted: TrustedDocuments = field(default_factory=TrustedDocuments)
+    admission: Admission | None = None
     renew: Callable[[Any], bool] = lambda context: False  # noqa: ARG005 - named for the reader
 
 
@@ -110,7 +122,12 @@ class Operations:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self.limits = wire.limits
+        self.report = wire.report
+        self._admission = wire.admission or Admission(wire.limits)
+        self._prices = Prices(wire.schema._schema)  # noqa: SLF001 - Strawberry names no other way
         self._graphql = wire.schema._schema  # noqa: SLF001 - Strawberry names no other way
+        self._shelves = Shelves()
+        self._trusted = wire.trusted
         self._documents = Documents(
             self._graphql,
             wire.limits,
@@ -118,18 +135,33 @@ class Operations:
             suggestions=wire.suggestions,
         )
 
-    def prepare(self, parameters: Parameters, record: RequestRecord) -> Prepared:
-        """Find the document and the operation, and note them.
+    def trust(self, path: Path, *, only: bool, remembers: bool = True) -> None:
+        """Read the operator's documents; see `api/trusted.py`.
 
         Raises:
-            Refusal: the document is not one of this schema, or too large.
+            SettingsError: one of them is not valid.
         """
-        document = self._documents.get(parameters.query)
+        documents = load_documents(path, self._documents.get)
+        self._trusted = TrustedDocuments(documents, only=only, remembers=remembers)
+
+    def prepare(self, parameters: Parameters, record: RequestRecord) -> Prepared:
+        """Find the document and the operation, estimate what it would cost, and note all that.
+
+        Raises:
+            Refusal: the document is not one of this schema, or too large, or too costly.
+        """
+        query = self._trusted.text(parameters)
+        document = self._documents.get(query)
+        self._trusted.remember(parameters)
         operation = operation_of(document, parameters.operation_name)
         if operation is not None:
             record.operation = None if operation.name is None else operation.name.value[:100]
             record.kind = operation.operation.value
-        incremental = is_incremental(parameters.query, document)
+            record.asked = self._prices.cost(document, operation, parameters.variables)
+            errors = record.asked.errors(self.limits)
+            if errors:
+                raise Refusal(tuple(errors))
+        incremental = is_incremental(query, document)
         return Prepared(document, operation, parameters, incremental)
 
     async def answer(self, prepared: Prepared, visitor: Visitor, record: RequestRecord) -> Body:
@@ -140,10 +172,11 @@ class Operations:
             Refusal: nothing was run: no such operation, or variables that do not fit.
         """
         context = await self.admit(visitor)
-        result = await self._run(prepared, context)
-        if prepared.kind is OperationType.QUERY and self._wire.renew(context):
-            context = await self.admit(visitor)
+        with self._admission.of(_share(context, visitor)):
             result = await self._run(prepared, context)
+            if prepared.kind is OperationType.QUERY and self._wire.renew(context):
+                context = await self.admit(visitor)
+                result = await self._run(prepared, context)
         return self._answered(result, context, record)
 
     async def deliver(
@@ -171,7 +204,10 @@ class Operations:
     ) -> AsyncGenerator[Body, None]:
         seconds = self.limits.deadline_seconds + GRACE
         waiting: set[str] = set()
-        async with aclosing(parts(results, partial(self._format, record=record))) as bodies:
+        bodies = parts(results, partial(self._format, record=record))
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(aclosing(bodies))
+            stack.enter_context(self._admission.of(context.viewer.key))
             while True:
                 try:
                     body = await asyncio.wait_for(anext(bodies), seconds)
@@ -197,19 +233,30 @@ class Operations:
             Refused: the visitor's credentials cannot be used.
             Refusal: nothing was run: variables that do not fit, or a source that did not open.
         """
-        source = await self._source(prepared, await self.admit(visitor))
-        if isinstance(source, ExecutionResult):
-            raise Refusal(tuple(source.errors or ()))
-        return self._events(source, prepared, visitor, record)
+        context = await self.admit(visitor)
+        with ExitStack() as stack:
+            stack.enter_context(self._admission.stream_of(_share(context, visitor)))
+            source = await self._source(prepared, context)
+            if isinstance(source, ExecutionResult):
+                raise Refusal(tuple(source.errors or ()))
+            place = stack.pop_all()
+        events = self._events(source, place, prepared, visitor, record)
+        weakref.finalize(events, place.close)  # a stream that nobody began has no end of its own
+        return events
 
     async def _events(
         self,
         source: AsyncIterable[Any],
+        place: ExitStack,
         prepared: Prepared,
         visitor: Visitor,
         record: RequestRecord,
     ) -> AsyncGenerator[Body, None]:
-        async with aclosing(cast("AsyncGenerator[Any, None]", aiter(source))) as stream:
+        async with AsyncExitStack() as open_:
+            open_.enter_context(place)
+            stream = await open_.enter_async_context(
+                aclosing(cast("AsyncGenerator[Any, None]", aiter(source)))
+            )
             while True:
                 try:
                     event = await anext(stream)
@@ -254,16 +301,15 @@ class Operations:
             raise Refused(504, _too_long()) from None
 
     async def _execute(self, prepared: Prepared, context: Any, event: Any) -> Any:
-        result = experimental_execute_incrementally(
+        result = execute(
             self._graphql,
             prepared.document,
-            root_value=event,
-            context_value=context,
-            variable_values=prepared.parameters.variables,
+            self._shelves,
+            root=event,
+            context=context,
+            variables=prepared.parameters.variables,
             operation_name=prepared.parameters.operation_name,
-            executor_class=self._wire.schema.execution_context_class,
-            hide_suggestions=not self._wire.suggestions,
-            operation_extensions=None,  # Strawberry's executor asks for it
+            suggestions=self._wire.suggestions,
         )
         return await result if isawaitable(result) else result
 
@@ -303,6 +349,8 @@ class Operations:
         """Tell what was spent, who answered, and which sources failed below answered fields."""
         cost = context.cost()
         record.account(context.viewer.key, cost)
+        if record.asked is not None:
+            cost["asked"] = record.asked.told()
         errors = [
             self._format(
                 GraphQLError(
@@ -324,11 +372,19 @@ class Operations:
 
     def _format(self, error: GraphQLError, record: RequestRecord) -> dict[str, Any]:
         formatted = self._wire.format_error(error, record.request_id)
+        if len(formatted["message"]) > LONGEST_MESSAGE:  # it quotes what was sent
+            formatted["message"] = formatted["message"][:LONGEST_MESSAGE] + "…"
         code = formatted.get("extensions", {}).get("code", "INTERNAL")
         record.codes.append(code)
         if code == "INTERNAL":
             log_failure(record.request_id, error.original_error or error)
         return formatted
+
+
+def _share(context: Context, visitor: Visitor) -> str:
+    """Whose share of what may run at one time a request takes; nobody's is the address's."""
+    key = context.viewer.key
+    return f"{key} {visitor.peer}" if key == ANONYMOUS else key
 
 
 def _too_long() -> GraphQLError:

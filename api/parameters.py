@@ -8,6 +8,8 @@ its status; `api/websocket.py` has its messages checked by it, too.
 
 from __future__ import annotations
 
+import asyncio
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,8 +17,10 @@ import orjson
 from graphql import GraphQLError
 from starlette.requests import Request
 
-from api.guard import Limits, limit_error, variable_errors
+from api.guard import variable_errors
+from api.limits import Limits, limit_error
 
+LONGEST_NAME: Final = 256  # characters of an operation's name
 PLAIN_JSON: Final = "application/json"
 
 
@@ -46,6 +50,7 @@ class Parameters:
     operation_name: str | None
     variables: dict[str, Any] | None
     reads_only: bool  # it came by GET
+    document: str | None = None  # the SHA-256 that names the document, in hexadecimal
 
 
 def malformed(message: str, status: int = 400, **headers: str) -> Refused:
@@ -107,10 +112,15 @@ async def _body(request: Request, limits: Limits) -> Any:
     if announced.isdecimal() and int(announced) > limits.request_bytes:
         raise too_large
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limits.request_bytes:
-            raise too_large
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limits.request_bytes:
+                    raise too_large
+    except TimeoutError:
+        error = limit_error("seconds of waiting for its body", limits.body_seconds)
+        raise Refused(408, error, {"Connection": "close"}) from None
     return _json(bytes(body), "The request's body")
 
 
@@ -141,17 +151,43 @@ def checked(given: Any, limits: Limits, *, reads_only: bool) -> Parameters:
         raise malformed("Batches are not taken; send one request for each operation.")
     if not isinstance(given, dict):
         raise malformed('Send a JSON object with `query`, such as {"query": "{ __typename }"}.')
-    query = given.get("query")
-    if not isinstance(query, str) or not query.strip():
-        raise malformed("`query` is missing or is not a text; put the GraphQL document there.")
     operation_name = given.get("operationName")
-    if not isinstance(operation_name, str | None):
-        raise malformed("`operationName` must be a text or null.")
+    if not isinstance(operation_name, str | None) or len(operation_name or "") > LONGEST_NAME:
+        raise malformed(
+            f"`operationName` must be a text of at most {LONGEST_NAME} characters, or null."
+        )
     for name in ("variables", "extensions"):
         if not isinstance(given.get(name), dict | None):
             raise malformed(f"`{name}` must be an object or null.")
+    query = given.get("query")
+    document = _document_id(given)
+    if document is not None and query is None:
+        query = ""
+    elif not isinstance(query, str) or not query.strip():
+        raise malformed("`query` is missing or is not a text; put the GraphQL document there.")
     variables = given.get("variables")
     if variables:
         for error in variable_errors(variables, limits):
             raise Refused(400, error)
-    return Parameters(query, operation_name, variables, reads_only)
+    return Parameters(query, operation_name, variables, reads_only, document)
+
+
+def _document_id(given: dict[str, Any]) -> str | None:
+    """Read the hash by which a request names its document, in either of the two places."""
+    name = given.get("documentId")
+    if name is not None:
+        found = _HASH.fullmatch(name) if isinstance(name, str) else None
+        if found is None:
+            raise malformed("`documentId` must be `sha256:` and 64 hexadecimal digits.")
+        return found[1].lower()
+    persisted = (given.get("extensions") or {}).get("persistedQuery")
+    if persisted is None:
+        return None
+    name = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    found = _HASH.fullmatch(f"sha256:{name}")
+    if found is None or persisted.get("version") != 1:
+        raise malformed("`persistedQuery` must be version 1 with a `sha256Hash` of 64 digits.")
+    return found[1].lower()
+
+
+_HASH: Final = re.compile(r"sha256:([0-9a-fA-F]{64})")

@@ -21,7 +21,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.auth import Door
+from api.auth import Visitor, visitor_of
+from api.door import Door
 from api.observe import RequestRecord, error_response, record_of
 from api.placeholder import placeholder
 from api.types.errors import code_of
@@ -95,7 +96,7 @@ class Pictures:
         record, call = record_of(request.scope), self._call()
         try:
             image = _image(request)
-            viewer = await self.door.viewer(request.headers, call)
+            viewer = await self.door.viewer(_visitor(request), call)
             record.viewer = viewer.key
             context = RequestContext(viewer, self.services, record.request_id, call)
             location = await addresses.signed_in(context, image)
@@ -119,7 +120,7 @@ class Pictures:
     async def _thumbnail(
         self, request: Request, image: int, size: int, call: Call
     ) -> ThumbnailRecord:
-        viewer = await self.door.viewer(request.headers, call)
+        viewer = await self.door.viewer(_visitor(request), call)
         record_of(request.scope).viewer = viewer.key
         try:
             return await self.thumbnails.load(viewer, image, size, call)
@@ -133,12 +134,17 @@ class Pictures:
         self, request: Request, viewer: Viewer, error: SessionExpired, call: Call
     ) -> Viewer | None:
         """The viewer with a new session, where sessions are ours to renew."""
-        now = await self.door.viewer(request.headers, call)
+        now = await self.door.viewer(_visitor(request), call)
         if now.omero == viewer.omero:  # else another request of the same page was first
             if not self.door.renew(viewer, {Source.OMERO: error}):
                 return None
-            now = await self.door.viewer(request.headers, call)
+            now = await self.door.viewer(_visitor(request), call)
         return now
+
+
+def _visitor(request: Request) -> Visitor:
+    """Who asks; an `<img>` can send nothing but a cookie."""
+    return visitor_of(request, record_of(request.scope).request_id, takes_cookie=True)
 
 
 def _image(request: Request) -> int:

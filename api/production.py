@@ -11,9 +11,11 @@ from __future__ import annotations
 from typing import cast
 
 from api.app import Parts
+from api.importing import with_imports
 from api.registrations import with_operations
 from api.settings import Settings, SettingsError
 from backends.errors import Source
+from backends.folder import Folder
 from backends.lane import Lane
 from backends.omero.client import OmeroClient
 from backends.omero.connect import IceMissing, ice_transport
@@ -22,7 +24,9 @@ from backends.omero.transport import OmeroTransport
 from backends.openbis.client import OpenbisClient
 from backends.openbis.transport import HttpTransport
 from link_store.database import LinkDatabase
+from link_store.snapshots import SnapshotStore
 from link_store.store import LinkStore
+from resolvers.cohorts.shelf import Shelf
 from resolvers.context import Services
 from resolvers.viewers import ViewerCache
 
@@ -58,15 +62,22 @@ def wire_parts(settings: Settings, *, embedded_omero: bool = False) -> Parts:
     omero = OmeroClient(omero_transport, omero_lane)
     database = LinkDatabase(settings.database_url.get_secret_value())
     links = LinkStore(database, settings.openbis_instance, settings.omero_instance)
+    snapshots = SnapshotStore(database, settings.openbis_instance, settings.omero_instance)
+    shelf = Shelf(Folder(settings.snapshot_url))
 
     services, operations = with_operations(
-        Services(
-            openbis,
-            omero,
-            links,
-            ViewerCache(),
-            omero_web=settings.omero_web_url,
-            omero_web_server=settings.omero_web_server,
+        with_imports(
+            Services(
+                openbis,
+                omero,
+                links,
+                snapshots,
+                shelf,
+                ViewerCache(),
+                omero_web=settings.omero_web_url,
+                omero_web_server=settings.omero_web_server,
+            ),
+            settings,
         ),
         settings,
         database,
@@ -85,6 +96,7 @@ def wire_parts(settings: Settings, *, embedded_omero: bool = False) -> Parts:
             await openbis.aclose()
             await omero.aclose()
         finally:
+            await shelf.aclose()
             await database.dispose()
 
     return Parts(

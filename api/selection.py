@@ -6,14 +6,15 @@ field names only. Called by the resolvers in `api/types`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
 import strawberry
 from graphql import (
     BooleanValueNode,
     DirectiveNode,
     FieldNode,
+    FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLResolveInfo,
     InlineFragmentNode,
@@ -27,13 +28,32 @@ Info: TypeAlias = strawberry.Info[RequestContext, None]
 Tree: TypeAlias = dict[str, Any]
 
 
+class _Origin(NamedTuple):
+    """What a selection refers to."""
+
+    fragments: Mapping[str, FragmentDefinitionNode]
+    variables: Mapping[str, Any]
+
+
 def selection(info: Info) -> Tree:
     """Return the tree of field names below the field that is being resolved."""
     raw: GraphQLResolveInfo[Any] = info._raw_info  # noqa: SLF001 - Strawberry's public form is slower
+    # graphql-core's own executor wraps the variables, Strawberry's hands on a plain dict
+    variables: Any = getattr(raw.variable_values, "coerced", raw.variable_values)
+    return tree_of(raw.field_nodes, raw.fragments, variables)
+
+
+def tree_of(
+    field_nodes: Iterable[FieldNode],
+    fragments: Mapping[str, FragmentDefinitionNode],
+    variables: Mapping[str, Any],
+) -> Tree:
+    """Return the tree of field names below a field, outside of its resolver."""
     tree: Tree = {}
-    for node in raw.field_nodes:
+    origin = _Origin(fragments, variables)
+    for node in field_nodes:
         if node.selection_set is not None:
-            _collect(raw, node.selection_set.selections, tree)
+            _collect(origin, node.selection_set.selections, tree)
     return tree
 
 
@@ -43,34 +63,32 @@ def nodes(tree: Tree) -> Tree:
     return found
 
 
-def _collect(raw: GraphQLResolveInfo[Any], selections: Iterable[SelectionNode], tree: Tree) -> None:
+def _collect(origin: _Origin, selections: Iterable[SelectionNode], tree: Tree) -> None:
     for node in selections:
-        if not _included(raw, node):
+        if not _included(origin, node):
             continue
         if isinstance(node, FieldNode):
             below = tree.setdefault(node.name.value, {})
             if node.selection_set is not None:
-                _collect(raw, node.selection_set.selections, below)
+                _collect(origin, node.selection_set.selections, below)
         elif isinstance(node, InlineFragmentNode):
-            _collect(raw, node.selection_set.selections, tree)
+            _collect(origin, node.selection_set.selections, tree)
         elif isinstance(node, FragmentSpreadNode):
-            fragment = raw.fragments[node.name.value]
-            _collect(raw, fragment.selection_set.selections, tree)
+            fragment = origin.fragments[node.name.value]
+            _collect(origin, fragment.selection_set.selections, tree)
 
 
-def _included(raw: GraphQLResolveInfo[Any], node: SelectionNode) -> bool:
+def _included(origin: _Origin, node: SelectionNode) -> bool:
     """Whether `@skip` and `@include` leave a selection in; both have one argument, `if`."""
     for directive in node.directives or ():
         name = directive.name.value
-        if name in {"skip", "include"} and _truth(raw, directive) is (name == "skip"):
+        if name in {"skip", "include"} and _truth(origin, directive) is (name == "skip"):
             return False
     return True
 
 
-def _truth(raw: GraphQLResolveInfo[Any], directive: DirectiveNode) -> bool:
+def _truth(origin: _Origin, directive: DirectiveNode) -> bool:
     (argument,) = directive.arguments or ()
     if isinstance(argument.value, VariableNode):
-        # graphql-core's own executor wraps the variables, Strawberry's hands on a plain dict
-        values: Any = getattr(raw.variable_values, "coerced", raw.variable_values)
-        return bool(values[argument.value.name.value])
+        return bool(origin.variables[argument.value.name.value])
     return isinstance(argument.value, BooleanValueNode) and argument.value.value

@@ -11,6 +11,7 @@ import errno
 import gc
 import socket
 from collections.abc import Callable
+from importlib.util import find_spec
 from types import FrameType
 from typing import Final
 
@@ -18,9 +19,13 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from api.drain import Drain
+from api.limits import Limits
+from api.patience import patient_protocol
 
 BACKLOG: Final = 512
 KEEP_ALIVE: Final = 30  # seconds
+# An answer of ten thousands of objects has no cycles; looking for some at each 700 costs a third.
+COLLECT_AFTER: Final = (50_000, 20, 20)
 
 
 class ServerError(Exception):
@@ -90,6 +95,7 @@ class _Server(uvicorn.Server):
             # each collection: with the embedded data this saves a third of a large query's time.
             gc.collect()
             gc.freeze()
+            gc.set_threshold(*COLLECT_AFTER)
             self._on_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -107,7 +113,7 @@ def run(
     drain: Drain,
     drain_seconds: float,
     on_started: Callable[[], None],
-    ws_bytes: int = 1024 * 1024,
+    limits: Limits | None = None,
 ) -> None:
     """Serve until a signal comes.
 
@@ -117,23 +123,31 @@ def run(
         drain: told when the server is stopping.
         drain_seconds: how long begun requests may take to finish.
         on_started: called once requests are taken.
-        ws_bytes: the longest message that comes by WebSocket.
+        limits: how long slow clients are waited for, how many connections there may be, and how
+            long a message by WebSocket.
     """
+    limits = limits or Limits()
     config = uvicorn.Config(
         app,
         lifespan="on",
         log_config=None,
         access_log=False,  # `api/observe.py` writes the one line per request
         server_header=False,
+        loop="uvloop" if find_spec("uvloop") else "asyncio",
+        proxy_headers=False,  # `api/proxy.py` says whose word is taken
+        http=patient_protocol(limits.body_seconds, limits.answer_seconds),
+        limit_concurrency=limits.connections,
         ws="websockets-sansio",
-        ws_max_size=ws_bytes,
+        ws_max_size=limits.request_bytes,
         # A message is as large as what came over the wire, so that none can burst.
         ws_per_message_deflate=False,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=max(1, round(drain_seconds)),
     )
     server = _Server(config, drain, on_started)
+    thresholds = gc.get_threshold()
     try:
         server.run(sockets=[listener])
     finally:
+        gc.set_threshold(*thresholds)
         gc.unfreeze()

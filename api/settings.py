@@ -3,7 +3,8 @@
 Each setting is an environment variable `OMNIBIS_<NAME>`, a limit `OMNIBIS_LIMITS_<NAME>`. A secret
 may stand in a file instead, named by `OMNIBIS_<NAME>_FILE`. Settings are read once, by
 `load_settings`, called from `api/cli.py`, and frozen; nothing else in the house reads the
-environment. A bad value stops the start with a `SettingsError` that says which and what is allowed,
+environment. It is one table, and so one file, however long. A bad value stops the start with a
+`SettingsError` that says which and what is allowed,
 and never repeats a secret.
 """
 
@@ -12,23 +13,36 @@ from __future__ import annotations
 import base64
 import binascii
 import difflib
+import ipaddress
+import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self, TypeAlias
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from api.guard import Limits
+from api.limits import Limits
+from backends.omero.import_command import wrong_in
 
 PREFIX: Final = "OMNIBIS_"
 TEST_PREFIX: Final = "OMNIBIS_TEST_"  # what our tests are told, such as a live server's address
 COMMANDS: Final = frozenset({"OMNIBIS_PASSWORD"})  # what a command is told of its user
 SECRETS: Final = frozenset(
-    {"token_key", "database_url", "workflows_url"}
-)  # a database URL may hold a password
+    {
+        "token_key",
+        "token_key_previous",
+        "database_url",  # a URL may hold a password
+        "snapshot_url",
+        "workflows_url",
+        "proxy_openbis_password",
+        "proxy_omero_password",
+    }
+)
 KEY_BYTES: Final = 32
+Names: TypeAlias = tuple[str, ...]
 
 
 class SettingsError(Exception):
@@ -130,9 +144,38 @@ class Settings(BaseSettings):
         description="OMERO.web's number for this OMERO (omero.web.server_list)",
     )
 
+    import_command: tuple[str, ...] | None = Field(
+        default=None,
+        description="the command that imports a file into OMERO, as a JSON list of arguments with "
+        "{file}, {dataset} and perhaps {session}, {host}, {port}; it must print `Image:<id>`. "
+        "Other users of the machine can see a {session} among the arguments; it is in the "
+        "command's environment, too, as OMERO_IMPORT_SESSION",
+    )
+    import_folder: Path | None = Field(
+        default=None, description="the only folder that files are imported from"
+    )
+    import_timeout: float = Field(
+        default=3600.0, gt=0, le=86_400, description="seconds for the import of one file"
+    )
+    image_record: Literal["run-sample", "link-data-set", "none"] = Field(
+        default="run-sample",
+        description="what openBIS is told of registered images: an imaging run below the sample, "
+        "or a data set of kind LINK",
+    )
+    image_system: str = Field(
+        default="OMERO",
+        pattern=r"^[A-Z0-9_.-]{1,60}$",
+        description="OMERO's code among openBIS's external systems, for LINK data sets",
+    )
+
     database_url: SecretStr = Field(
         default=SecretStr("sqlite:///omnibis.sqlite"),
         description="the link store: sqlite:///file, sqlite:// (temporary) or postgresql://…",
+    )
+    snapshot_url: SecretStr = Field(
+        default=SecretStr("omnibis-snapshots"),
+        min_length=1,
+        description="where cohort snapshots lie: a folder, or an fsspec URL such as s3://bucket/path",
     )
     workflows_url: SecretStr | None = Field(
         default=None,
@@ -142,10 +185,63 @@ class Settings(BaseSettings):
     token_key: SecretStr | None = Field(
         default=None, description="32 random bytes in base64 that bearer tokens are encrypted with"
     )
+    token_key_previous: SecretStr | None = Field(
+        default=None,
+        description="the key before it: tokens of it are read still, while keys are exchanged",
+    )
     token_hours: float = Field(
-        default=8.0, gt=0, le=720, description="how long a bearer token is good for"
+        default=8.0,
+        gt=0,
+        le=720,
+        description="how long a bearer token is good for, but never longer than the next two",
+    )
+    openbis_session_hours: float = Field(
+        default=12.0, gt=0, le=720, description="how long a session of openBIS lasts, unused"
+    )
+    omero_session_hours: float = Field(
+        default=720.0, gt=0, le=720, description="how long a session of OMERO lasts, kept alive"
     )
 
+    proxy_peers: Names = Field(
+        default=(),
+        description="addresses or networks of proxies whose headers are believed, with commas",
+    )
+    proxy_user_header: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9-]{1,64}$",
+        description="the header in which these proxies name the user; none: no such sign-in",
+    )
+    proxy_openbis_user: str | None = Field(
+        default=None, description="the openBIS administrator who opens sessions for these users"
+    )
+    proxy_openbis_password: SecretStr | None = Field(
+        default=None, description="the password of that openBIS administrator"
+    )
+    proxy_omero_user: str | None = Field(
+        default=None, description="the OMERO administrator who opens sessions for these users"
+    )
+    proxy_omero_password: SecretStr | None = Field(
+        default=None, description="the password of that OMERO administrator"
+    )
+
+    cors_origins: Names = Field(
+        default=(), description="origins whose pages may call the API, with commas; none by default"
+    )
+    trusted_documents: Path | None = Field(
+        default=None,
+        description="a JSON file of documents by their SHA-256, or a folder of .graphql files",
+    )
+    trusted_documents_only: bool = Field(default=False, description="run no other documents")
+    persisted_queries: bool = Field(
+        default=True, description="remember documents that clients name by their SHA-256 (APQ)"
+    )
+    compression: bool = Field(default=True, description="compress answers (zstd, br, gzip)")
+    metrics: bool = Field(default=True, description="serve /metrics for Prometheus")
+    tracing: bool = Field(default=False, description="make OpenTelemetry spans (omnibis[otel])")
+    openbis_required: bool = Field(
+        default=False, description="/readyz says no while openBIS is down"
+    )
+    omero_required: bool = Field(default=False, description="/readyz says no while OMERO is down")
     explorer: bool = Field(default=False, description="serve the explorer at /")
     introspection: bool = Field(default=False, description="answer __schema and __type")
     suggestions: bool = Field(default=False, description='add "Did you mean …?" to errors')
@@ -157,7 +253,73 @@ class Settings(BaseSettings):
     )
     limits: Limits = Field(default=Limits(), description="see the table of limits")
 
-    @field_validator("token_key")
+    @field_validator("import_command", mode="before")
+    @classmethod
+    def _command_is_a_list(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            read = json.loads(value)
+        except ValueError:
+            read = None
+        if not isinstance(read, list) or not all(isinstance(each, str) for each in read):
+            raise ValueError('must be a JSON list of texts, such as ["omero", "import", …]')
+        return tuple(read)
+
+    @field_validator("import_command")
+    @classmethod
+    def _command_is_whole(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and (wrong := wrong_in(value)) is not None:
+            raise ValueError(wrong)
+        return value
+
+    @field_validator("proxy_peers", "cors_origins", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part for part in (piece.strip() for piece in value.split(",")) if part)
+        return value
+
+    @field_validator("proxy_peers")
+    @classmethod
+    def _peers_are_networks(cls, value: Names) -> Names:
+        for peer in value:
+            try:
+                ipaddress.ip_network(peer)
+            except ValueError:
+                raise ValueError(f"{peer} is no address and no network") from None
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_exact(cls, value: Names) -> Names:
+        for origin in value:
+            if not re.fullmatch(r"https?://[^\s/?#@*]+", origin):
+                raise ValueError(f"{origin} is no origin, such as https://lab.example.org; no *")
+        return value
+
+    @model_validator(mode="after")
+    def _proxies_are_whole(self) -> Self:
+        if self.proxy_user_header is None:
+            return self
+        if not self.proxy_peers:
+            raise ValueError("OMNIBIS_PROXY_USER_HEADER needs OMNIBIS_PROXY_PEERS")
+        for system in ("openbis", "omero"):
+            pair = [getattr(self, f"proxy_{system}_{part}") for part in ("user", "password")]
+            if (pair[0] is None) != (pair[1] is None):
+                name = f"OMNIBIS_PROXY_{system.upper()}"
+                raise ValueError(f"{name}_USER and {name}_PASSWORD go together")
+        if self.proxy_openbis_user is None and self.proxy_omero_user is None:
+            raise ValueError("OMNIBIS_PROXY_USER_HEADER needs an administrator of one system")
+        return self
+
+    @model_validator(mode="after")
+    def _only_trusted_documents_are_there(self) -> Self:
+        if self.trusted_documents_only and self.trusted_documents is None:
+            raise ValueError("OMNIBIS_TRUSTED_DOCUMENTS_ONLY needs OMNIBIS_TRUSTED_DOCUMENTS")
+        return self
+
+    @field_validator("token_key", "token_key_previous")
     @classmethod
     def _key_is_whole(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(decode_key(value)) != KEY_BYTES:
@@ -265,6 +427,9 @@ def _explain(error: ValidationError) -> str:
     lines = []
     for fault in error.errors(include_url=False, include_context=False, include_input=True):
         path = tuple(str(part) for part in fault["loc"])
+        if not path:  # several settings together
+            lines.append(_lowered(fault["msg"]) + ".")
+            continue
         variable = PREFIX + "_".join(path).upper()
         model = Limits if len(path) > 1 else Settings
         field = model.model_fields.get(path[-1])

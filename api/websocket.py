@@ -35,8 +35,8 @@ from strawberry.types.unset import UNSET
 from api.auth import Visitor
 from api.documents import Refusal
 from api.drain import Drain
-from api.guard import limit_error
-from api.observe import RequestRecord, log_failure, log_request, open_record
+from api.limits import limit_error
+from api.observe import RequestRecord, log_failure, open_record
 from api.operations import Body, Operations
 from api.parameters import Refused, checked, malformed
 
@@ -128,6 +128,10 @@ class _Connection:
         self.scope = socket.scope
         self.connection_params: Mapping[str, Any] = {}
         self._handshake = socket.headers
+        self._peer = "" if socket.client is None else socket.client.host
+        self._is_of_our_page = is_same_origin(
+            socket.headers.get("origin", ""), socket.headers.get("host")
+        )
 
     def visitor(self, request_id: str) -> Visitor:
         """Return who connected: the first message's credentials, else the handshake's."""
@@ -136,7 +140,9 @@ class _Connection:
             for name, value in self.connection_params.items()
             if name.lower() in CREDENTIALS and isinstance(value, str)
         }
-        return Visitor(given or self._handshake, request_id)
+        if given:
+            return Visitor(given, request_id, self._peer)
+        return Visitor(self._handshake, request_id, self._peer, self._is_of_our_page)
 
     async def on_ws_connect(self, context: object) -> object:
         """Take the credentials, or close the connection with 4403."""
@@ -235,7 +241,7 @@ class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
         finally:
             if self.operations.get(operation.id) is operation:
                 del self.operations[operation.id]
-            log_request(record)
+            operations.report(record)
 
     async def _bodies(
         self, payload: dict[str, Any], record: RequestRecord

@@ -14,6 +14,7 @@ never carries a server's text, an address, a token or a stack trace.
     ├── ChangedMeanwhile         somebody else changed the object: read it again
     ├── NotFound                 no such object, or none that the viewer may see
     ├── InvalidRequest           the source cannot be asked that: the caller must change it
+    ├── BudgetSpent              the request has made as many calls as one may
     └── ProtocolError            an answer that we do not understand
 """
 
@@ -81,6 +82,10 @@ class NotFound(BackendError):  # noqa: N818
 
 class InvalidRequest(BackendError):  # noqa: N818
     """The source cannot be asked that; the message says what to change."""
+
+
+class BudgetSpent(BackendError):  # noqa: N818
+    """The request has made as many calls to the systems as one may; nothing was asked."""
 
 
 class ProtocolError(BackendError):

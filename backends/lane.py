@@ -11,10 +11,11 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from backends.errors import BackendError, Source, TimedOut, Unavailable
+from backends.errors import BackendError, BudgetSpent, Source, TimedOut, Unavailable
 
 T = TypeVar("T")
 
@@ -28,6 +29,7 @@ class Meter:
     calls: dict[Source, int] = field(default_factory=dict)
     milliseconds: dict[Source, float] = field(default_factory=dict)
     operations: list[tuple[Source, str]] = field(default_factory=list)
+    begun: int = 0  # calls, those that wait or were refused included
 
     def count(self, source: Source, operation: str, seconds: float) -> None:
         """Add one call."""
@@ -36,15 +38,23 @@ class Meter:
         self.operations.append((source, operation))
 
 
+def no_span(_source: Source, _operation: str) -> AbstractContextManager[None]:
+    """Open nothing around a call: nobody traces."""
+    return nullcontext()
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a request hands down with every backend call: its meter and its deadline.
+    """What a request hands down with every backend call: its meter, its deadline, its budget.
 
-    `deadline` is a reading of `time.monotonic`, or None for no limit but the lane's own.
+    `deadline` is a reading of `time.monotonic`, or None for no limit but the lane's own; `budget`
+    is how many calls may be made in all, or None; `span` is opened around each of them.
     """
 
     meter: Meter = field(default_factory=Meter)
     deadline: float | None = None
+    budget: int | None = None
+    span: Callable[[Source, str], AbstractContextManager[None]] = no_span
 
 
 class Lane:
@@ -115,7 +125,8 @@ class Lane:
         Raises:
             Unavailable: the source cannot be reached, or the breaker is open.
             TimedOut: the deadline passed while waiting or working.
-            BackendError: whatever else the attempt raised.
+            BudgetSpent: the request has made as many calls as it may.
+        BackendError: whatever else the attempt raised.
         """
         try:
             return await self._attempt(operation, attempt, call)
@@ -129,6 +140,7 @@ class Lane:
     async def _attempt(self, operation: str, attempt: Callable[[], Awaitable[T]], call: Call) -> T:
         """One attempt when its turn comes; only one that was made is counted."""
         remaining = self._remaining(call)
+        self._refuse_beyond(call)
         await self._admit(remaining)
         queued = time.monotonic()
         started: float | None = None
@@ -138,10 +150,11 @@ class Lane:
             async with asyncio.timeout(remaining), self._slots:
                 self._refuse_if_open()  # it may have been found dead while this call queued
                 started = time.monotonic()
-                if self._failures >= self._threshold:
-                    result = await self._probe(attempt, self._remaining(call))
-                else:
-                    result = await attempt()
+                with call.span(self.source, operation):
+                    if self._failures >= self._threshold:
+                        result = await self._probe(attempt, self._remaining(call))
+                    else:
+                        result = await attempt()
         except TimeoutError as error:
             if started is not None and time.monotonic() - started >= self._patience:
                 self._fail()
@@ -183,6 +196,16 @@ class Lane:
         if self.is_open:
             raise Unavailable(
                 self.source, f"{_title(self.source)} is not reachable; try again soon."
+            )
+
+    def _refuse_beyond(self, call: Call) -> None:
+        """Take one call off the request's budget; those that are queued are taken off already."""
+        call.meter.begun += 1
+        if call.budget is not None and call.meter.begun > call.budget:
+            raise BudgetSpent(
+                self.source,
+                f"This request has made {call.budget} calls to the systems behind this server, "
+                "which is its limit; ask for less, or split it into several requests.",
             )
 
     async def _probe(self, attempt: Callable[[], Awaitable[T]], seconds: float) -> T:

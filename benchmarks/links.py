@@ -3,26 +3,24 @@
 On SQLite and on PostgreSQL. The bare statement goes over the plain driver (sqlite3, psycopg) and
 fetches the same rows as tuples, or inserts the same links from one JSON parameter without their
 history; the store answers with records, or writes history and checks as well. Both take turns. Run
-by `make bench`, or with `python -m benchmarks.links [the largest store]`.
+by `make bench`, or with `python -m benchmarks links`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import json
 import random
 import sqlite3
-import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
 
+from benchmarks.page import Section, settled, turns
 from link_store.database import LinkDatabase
 from link_store.records import NewSampleLink
 from link_store.store import LinkStore
@@ -34,6 +32,7 @@ BULK = 100_000
 ROUNDS = 9
 PROJECTS = 100
 FILL = 50_000
+NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 Bare = Callable[[str, Any], list[Any]]
 
 LOOK_UP = {
@@ -68,76 +67,52 @@ def links(first: int, number: int) -> list[NewSampleLink]:
     return [NewSampleLink(perm_id(i), f"P-{i % PROJECTS}", i) for i in range(first, first + number)]
 
 
-async def beside(
-    ours: Callable[[], Awaitable[Any]], bare: Callable[[], Any]
-) -> tuple[float, float]:
-    """The median seconds of both, which take turns."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(ROUNDS):
-        gc.collect()
-        started = time.perf_counter()
-        await ours()
-        times[0].append(time.perf_counter() - started)
-        started = time.perf_counter()
-        bare()
-        times[1].append(time.perf_counter() - started)
-    return statistics.median(times[0]), statistics.median(times[1])
-
-
-async def look_ups(store: LinkStore, bare: Bare, size: int) -> list[str]:
-    """The lines of the table for a store of one size."""
+async def look_ups(section: Section, store: LinkStore, bare: Bare, size: int) -> None:
+    """The rows for a store of one size."""
     chance = random.Random(size)  # noqa: S311 - no secret
     dialect = store.database.dialect
-    lines = []
     for number in LOOK_UPS:
         chosen = chance.sample(range(1, size + 1), number)
-        ways: list[tuple[str, Any, Any, Sequence[str]]] = [
+        perm_ids = [perm_id(i) for i in chosen]
+        ways: list[tuple[str, Callable[[], Awaitable[Any]], Any, Sequence[str]]] = [
             (
                 "openBIS → OMERO",
-                store.sample_links,
-                [perm_id(i) for i in chosen],
+                partial(store.sample_links, perm_ids),
+                perm_ids,
                 ("openbis_instance", "openbis", "openbis_perm_id"),
             ),
             (
                 "OMERO → openBIS",
-                store.sample_links_of_omero,
+                partial(store.sample_links_of_omero, chosen),
                 chosen,
                 ("omero_instance", "omero", "omero_id"),
             ),
         ]
-        for way, look_up, ids, names in ways:
+        for way, ours, ids, names in ways:
             statement = LOOK_UP[dialect].format(*names)
-            given = json.dumps(ids) if dialect == "sqlite" else ids
-            assert len(await look_up(ids)) == len(bare(statement, given)) == number
-
-            async def ours(look_up: Any = look_up, ids: Any = ids) -> None:
-                await look_up(ids)
-
-            one, other = await beside(ours, lambda s=statement, g=given: bare(s, g))
-            lines.append(_line(dialect, f"look up {number:,} {way}", size, one, other))
-    return lines
+            theirs = partial(bare, statement, json.dumps(ids) if dialect == "sqlite" else ids)
+            assert len(await ours()) == len(theirs()) == number
+            times = await turns(ROUNDS, {"ours": ours, "bare": theirs})
+            what = f"{NAMES[dialect]}, {size:,} links: look up {number:,}, {way}"
+            section.ratio(f"{what} ÷ bare", times["ours"], times["bare"], "2")
+            section.add(what, [1e3 * seconds for seconds in times["ours"]], "ms")
 
 
-async def insertion(store: LinkStore, bare: Bare, size: int) -> str:
-    """The line of the table for 100,000 new links: ours, then the bare statement's."""
+async def insertion(section: Section, store: LinkStore, bare: Bare, size: int) -> None:
+    """The rows for 100,000 new links, history included: ours, then the bare statement's."""
     dialect = store.database.dialect
     first = size + 1
     new = links(first, BULK)
-    gc.collect()
     started = time.perf_counter()
     await store.link_samples(new, author="bench", evidence="NAME")
-    one = time.perf_counter() - started
+    ours = time.perf_counter() - started
     rows = json.dumps([(perm_id(i), i) for i in range(first + BULK, first + 2 * BULK)])
     started = time.perf_counter()
     bare(INSERTS[dialect], rows)
-    other = time.perf_counter() - started
-    return _line(dialect, f"insert {BULK:,}", size, one, other)
-
-
-def _line(dialect: str, what: str, size: int, ours: float, bare: float) -> str:
-    name = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}[dialect]
-    milliseconds = f"{ours * 1e3:,.1f} | {bare * 1e3:,.1f}"
-    return f"| {name} | {what} | {size:,} | {milliseconds} | {ours / bare:.1f} |"
+    theirs = time.perf_counter() - started
+    what = f"{NAMES[dialect]}, {size:,} links: insert {BULK:,}"
+    section.ratio(f"{what} ÷ bare, which writes no history", [ours], [theirs], "3")
+    section.add(what, [ours], "s")
 
 
 @contextmanager
@@ -162,13 +137,14 @@ def bare_postgresql(url: str) -> Iterator[Bare]:
         yield run
 
 
-async def measure(url: str, bare: Bare, analyze: str, sizes: Sequence[int]) -> list[str]:
-    """All lines for one engine."""
+async def fill(section: Section, url: str, bare: Bare, analyze: str, sizes: Sequence[int]) -> None:
+    """All rows for one engine, whose database grows."""
     database = LinkDatabase(url, busy_timeout=60)
+    await database.migrate()
     store = LinkStore(database)
     for project in range(PROJECTS):
         await store.link_project(f"P-{project}", project + 1, author="bench")
-    lines, filled = [], 0
+    filled = 0
     for size in sizes:
         while filled < size:
             some = min(FILL, size - filled)
@@ -176,36 +152,24 @@ async def measure(url: str, bare: Bare, analyze: str, sizes: Sequence[int]) -> l
             filled += some
         async with database.write(aside=True) as connection:
             await connection.exec_driver_sql(analyze)
-        lines += await look_ups(store, bare, size)
-        lines.append(await insertion(store, bare, size))
+        await look_ups(section, store, bare, size)
+        await insertion(section, store, bare, size)
         filled += 2 * BULK
     await database.dispose()
-    return lines
 
 
-async def report(largest: int = SIZES[-1]) -> str:
-    """What was found, as Markdown."""
-    sizes = [size for size in SIZES if size <= largest]
-    lines = [
-        "## Links",
-        "",
-        "| engine | what | links in the store | ms | ms of the bare statement | ratio |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    with tempfile.TemporaryDirectory() as folder:
+async def measure(*, quick: bool = False) -> Section:
+    """Measure all on both engines, as far as they are there."""
+    sizes = SIZES[:1] if quick else SIZES
+    section = Section("links", "the link store beside one bare SQL statement")
+    with settled(), tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/links.db"
-        LinkDatabase(f"sqlite:///{path}").migrate_now()
         with bare_sqlite(path) as bare:
-            lines += await measure(f"sqlite:///{path}", bare, "analyze", sizes)
-    found = programs()
-    if found is None:
-        return "\n".join([*lines, "", "PostgreSQL is not measured: it is not on this machine."])
-    with serve(found) as server, server.database() as url:
-        LinkDatabase(url).migrate_now()
-        with bare_postgresql(url) as bare:
-            lines += await measure(url, bare, "analyze sample_link", sizes)
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    print(asyncio.run(report(*(int(text) for text in sys.argv[1:2]))))
+            await fill(section, f"sqlite:///{path}", bare, "analyze", sizes)
+        found = programs()
+        if found is None:
+            section.notes.append("PostgreSQL is not measured: it is not on this machine.")
+            return section
+        with serve(found) as server, server.database() as url, bare_postgresql(url) as bare:
+            await fill(section, url, bare, "analyze sample_link", sizes)
+    return section

@@ -8,6 +8,7 @@ counted here. What the numbers become, barcodes among others, is the resolvers' 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, func, insert, select
@@ -68,10 +69,44 @@ class CodeBook:
                 continue  # written by one that does not take the writers' lock
         raise StoreUnavailable(_BUSY)
 
+    async def claim_each(
+        self, series: str, beyond: Mapping[str, int], *, owner: str
+    ) -> dict[str, int]:
+        """Claim one number in each of several scopes, in one transaction.
+
+        Args:
+            series: What is counted.
+            beyond: By scope, a number that the new one must be greater than.
+            owner: As for `claim`; it gets the same numbers again.
+
+        Raises:
+            StoreUnavailable: when the database cannot be written at the moment.
+        """
+        for _ in range(_ATTEMPTS):
+            try:
+                async with self._database.write() as connection:
+                    return {
+                        scope: (await self._claim(connection, (scope, series), 1, owner, least))[0]
+                        for scope, least in beyond.items()
+                    }
+            except IntegrityError:
+                continue
+        raise StoreUnavailable(_BUSY)
+
     async def claimed(self, scope: str, series: str, owner: str) -> range | None:
         """Return the block that an owner has, if it has one."""
         async with self._database.read() as connection:
             return await self._of_owner(connection, (scope, series), owner)
+
+    async def claimed_by(self, scope: str, owner: str) -> dict[str, range]:
+        """Return all blocks that an owner has in a scope, by series."""
+        block = CODE_BLOCK.c
+        statement = select(block.series, block.first, block.next).where(
+            block.openbis_instance == self._instance, block.scope == scope, block.owner == owner
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(statement)).all()
+        return {row[0]: range(row[1], row[2]) for row in rows}
 
     async def highest(self, scope: str, series: str) -> int:
         """Return the last number that was given out or passed over; 0 when there is none."""

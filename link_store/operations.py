@@ -98,6 +98,12 @@ class OperationStore:
         waits = and_(self._ours, _ROW.owner == owner, _ROW.state == OperationState.NEEDS_LOGIN)
         return await self._all(waits)
 
+    async def anybody_waits(self) -> bool:
+        """Whether any operation waits for a login."""
+        waits = and_(self._ours, _ROW.state == OperationState.NEEDS_LOGIN)
+        async with self._database.read() as connection:
+            return await connection.scalar(select(_ROW.id).where(waits).limit(1)) is not None
+
     async def abandoned(self, now: datetime) -> tuple[OperationRecord, ...]:
         """Operations that are not at their end and that nobody works on, the oldest first."""
         lapsed = or_(_ROW.lease_until.is_(None), _ROW.lease_until < now)

@@ -7,7 +7,7 @@ counts are pushed to openBIS. Crossing to OMERO is `imaging.py`; what types and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -59,6 +59,19 @@ async def find(context: RequestContext, kind: Kind, id_: str, fetch: Fetch) -> A
         return await context.loaders.openbis.load(Entity(kind, id_, fetch))
     except AccessDenied:
         return None
+
+
+async def find_many(
+    context: RequestContext, kind: Kind, ids: Sequence[str], fetch: Fetch
+) -> list[Any]:
+    """Return several entities as `find` does, in their order."""
+    try:
+        return cast(
+            "list[Any]",
+            await context.loaders.openbis.load_many([Entity(kind, id_, fetch) for id_ in ids]),
+        )
+    except AccessDenied:
+        return [None] * len(ids)
 
 
 async def get(context: RequestContext, kind: Kind, id_: str, fetch: Fetch) -> Any:
@@ -136,6 +149,23 @@ async def with_relation(
     if fetch.names() <= record.fetched:
         return record
     return cast("Record", await get(context, kind, record.perm_id, fetch))
+
+
+async def with_relations(
+    context: RequestContext, kind: Kind, records: Sequence[Any], fetch: Fetch
+) -> list[Any]:
+    """Return the records with all relations of `fetch`; for one that is gone, the error."""
+    names = fetch.names()
+    lacking = [record.perm_id for record in records if not names <= record.fetched]
+    found: dict[str, Any] = {}
+    if lacking:
+        keys = [Entity(kind, perm_id, fetch) for perm_id in lacking]
+        read = await context.loaders.openbis.load_many(keys)
+        found = dict(zip(lacking, read, strict=True))
+    return [
+        record if names <= record.fetched else found[record.perm_id] or _no_such(kind)
+        for record in records
+    ]
 
 
 def of_project(perm_id: str) -> ProjectFilter:

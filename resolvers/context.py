@@ -16,11 +16,15 @@ from pydantic import SecretStr
 from backends.errors import BackendError, SessionExpired, Source, TimedOut, Unavailable
 from backends.lane import Call
 from backends.omero.client import OmeroClient
+from backends.omero.import_command import ImportCommand
 from backends.openbis.client import OpenbisClient
 from link_store.errors import MigrationRequired, StoreUnavailable
+from link_store.snapshots import SnapshotStore
 from link_store.store import LinkStore
+from resolvers.cohorts.shelf import Shelf
 from resolvers.errors import BadInput, NotSignedIn
 from resolvers.link_news import LinkNews
+from resolvers.throttle import Throttle
 from resolvers.viewers import ViewerCache
 
 if TYPE_CHECKING:
@@ -46,10 +50,15 @@ class Services:
     openbis: OpenbisClient
     omero: OmeroClient
     links: LinkStore
+    snapshots: SnapshotStore
+    shelf: Shelf
     cache: ViewerCache
     subject_types: tuple[str, ...] = ("Q_BIOLOGICAL_ENTITY",)
     omero_web: str | None = None  # base address of OMERO.web, for viewer links
     omero_web_server: int = 1  # the number that OMERO.web knows our OMERO by
+    importer: ImportCommand | None = None  # none where files cannot be imported
+    image_record: str = "run-sample"  # what openBIS is told of images; see `ImageRecordKind`
+    image_system: str = "OMERO"  # OMERO's code among openBIS's external systems
     operations: Operations | None = None  # none where nothing is registered, as within a step
     link_news: LinkNews = field(default_factory=LinkNews)
 
@@ -79,6 +88,8 @@ class RequestContext:
     loaders: Any = None
     # Makes a bearer token of a user's sessions; set by the composition root.
     issue_token: Callable[[str, SecretStr | None, SecretStr | None], str] = _no_tokens
+    address: str = ""  # of the client, as far as it is known
+    throttle: Throttle = field(default_factory=Throttle)
     # Makes the context anew for the same visitor; set by the composition root.
     again: Callable[[], Awaitable[RequestContext]] | None = None
 
@@ -142,7 +153,8 @@ class RequestContext:
         """
         started = time.monotonic()
         try:
-            return await work
+            with self.call.span(Source.LINK_STORE, operation):
+                return await work
         except (StoreUnavailable, MigrationRequired) as error:
             failure = Unavailable(Source.LINK_STORE, error.message)
             self.note(failure)

@@ -7,6 +7,9 @@
     ├── Missing          nothing there that the viewer may see (NOT_FOUND)
     ├── NotSignedIn      the viewer has no session on the source that is needed (UNAUTHENTICATED)
     ├── LimitExceeded    more than a limit allows (LIMIT_EXCEEDED)
+    ├── NotAllowed       it is there, but not for the viewer to have or to change (FORBIDDEN)
+    ├── NotInstalled     a part that this installation lacks (INTERNAL, but told)
+    ├── StorageFailed    the snapshot folder did not do it (BACKEND_UNAVAILABLE)
     ├── TooLate          what is asked for can no longer be done (BAD_USER_INPUT)
     └── Busy             only one application per process can do that (INTERNAL)
 """
@@ -44,6 +47,20 @@ class NotSignedIn(ResolverError):  # noqa: N818
 
 class LimitExceeded(ResolverError):  # noqa: N818
     """More than a limit allows."""
+
+
+class NotAllowed(ResolverError):  # noqa: N818
+    """It is there, but not for the viewer to have or to change."""
+
+
+class NotInstalled(ResolverError):  # noqa: N818
+    """This installation lacks a part that is needed."""
+
+
+class StorageFailed(ResolverError):  # noqa: N818
+    """The snapshot folder did not do what was asked."""
+
+    retryable = True
 
 
 class TooLate(ResolverError):  # noqa: N818

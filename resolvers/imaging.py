@@ -1,8 +1,8 @@
-"""The OMERO side, and the crossing of the link in both directions.
+"""The OMERO side: images, image datasets and image projects, read through the batchers.
 
-A sample's imaging is looked up in the link database, then read from OMERO in the viewer's own
-session; what is missing comes with its reason. Image datasets find their samples the other way. The
-link database says what belongs together, never what may be seen: both systems must show it.
+Each function takes the request's context and returns records or a page of them, read in the
+viewer's own session; filters, order and counts are pushed to OMERO. What lies on the other side of
+the link is `crossing.py`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ from enum import StrEnum
 from typing import Any, TypeVar, cast
 
 from backends.errors import (
-    AccessDenied,
-    AuthenticationFailed,
-    BackendError,
     NotFound,
     Source,
 )
@@ -26,14 +23,9 @@ from backends.records import (
     ImageDatasetRecord,
     ImageProjectRecord,
     ImageRecord,
-    Kind,
-    ProjectRecord,
-    SampleRecord,
 )
-from link_store.records import LinkState, SampleLinkRecord
-from resolvers import catalog
+from link_store.records import SampleLinkRecord
 from resolvers.context import RequestContext
-from resolvers.errors import NotSignedIn
 from resolvers.loaders import Contents, Member
 
 T = TypeVar("T")
@@ -60,36 +52,6 @@ class Imaging:
     link: SampleLinkRecord | None = None
 
 
-async def imaging_of_sample(
-    context: RequestContext, perm_id: str, fetch: Fetch, path: Sequence[str | int]
-) -> Imaging:
-    """Return a sample's imaging; a source that is down is a status, not an exception.
-
-    Args:
-        context: the request.
-        perm_id: the sample's openBIS permId.
-        fetch: what to read along with the image dataset.
-        path: where in the answer the field stands, for the one error that is told.
-    """
-    try:
-        link = await context.loaders.sample_links.load(perm_id)
-        if link is None or link.state is not LinkState.ACTIVE:
-            gone = link is not None and link.state is LinkState.BROKEN
-            return Imaging(ImagingStatus.GONE if gone else ImagingStatus.NOT_LINKED, None, link)
-        dataset = await context.loaders.image_datasets.load(Member(link.omero_id, fetch))
-        if dataset is None:
-            return Imaging(await why_missing(context), None, link)
-    except AccessDenied:
-        return Imaging(ImagingStatus.NOT_PERMITTED)
-    except BackendError as error:
-        context.degrade(error, path)
-        return Imaging(ImagingStatus.UNAVAILABLE)
-    except NotSignedIn as error:
-        context.degrade(AuthenticationFailed(Source.OMERO, error.message), path)
-        return Imaging(ImagingStatus.UNAVAILABLE)
-    return Imaging(ImagingStatus.LINKED, dataset, link)
-
-
 async def why_missing(context: RequestContext) -> ImagingStatus:
     """Tell a deleted dataset from a hidden one: only an administrator sees everything."""
     identity = await omero_identity(context)
@@ -101,102 +63,29 @@ async def omero_identity(context: RequestContext) -> OmeroIdentity:
     return cast("OmeroIdentity", await context.loaders.identities.load(Source.OMERO))
 
 
-async def image_dataset_of_sample(
-    context: RequestContext, perm_id: str, fetch: Fetch
-) -> ImageDatasetRecord | None:
-    """Return the image dataset linked to a sample, or None; `imaging` tells why there is none."""
-    link = await context.loaders.sample_links.load(perm_id)
-    if link is None or link.state is not LinkState.ACTIVE:
-        return None
-    return cast(
-        "ImageDatasetRecord | None",
-        await context.loaders.image_datasets.load(Member(link.omero_id, fetch)),
-    )
-
-
-async def image_project_of_project(
-    context: RequestContext, perm_id: str, fetch: Fetch
-) -> ImageProjectRecord | None:
-    """Return the image project linked to an openBIS project."""
-    link = await context.loaders.project_links.load(perm_id)
-    if link is None or link.state is not LinkState.ACTIVE:
-        return None
-    return cast(
-        "ImageProjectRecord | None",
-        await context.loaders.image_projects.load(Member(link.omero_id, fetch)),
-    )
-
-
-async def sample_of_image_dataset(
-    context: RequestContext, omero_id: int, fetch: Fetch
-) -> SampleRecord | None:
-    """Return the sample linked to an image dataset, if the viewer sees it in openBIS."""
-    link = await context.loaders.sample_links_of_omero.load(omero_id)
-    if link is None or link.state is not LinkState.ACTIVE:
-        return None
-    return cast(
-        "SampleRecord | None",
-        await catalog.find(context, Kind.SAMPLE, link.openbis_perm_id, fetch),
-    )
-
-
-async def project_of_image_project(
-    context: RequestContext, omero_id: int, fetch: Fetch
-) -> ProjectRecord | None:
-    """Return the openBIS project linked to an image project, if the viewer sees it."""
-    link = await context.loaders.project_links_of_omero.load(omero_id)
-    if link is None or link.state is not LinkState.ACTIVE:
-        return None
-    return cast(
-        "ProjectRecord | None",
-        await catalog.find(context, Kind.PROJECT, link.openbis_perm_id, fetch),
-    )
-
-
-async def image_dataset_of_image(
-    context: RequestContext, image_id: int
-) -> ImageDatasetRecord | None:
-    """Return the dataset an image belongs to: the linked one where it is in several."""
-    datasets = await context.loaders.image_datasets_of_images.load(image_id)
-    if len(datasets) > 1:
-        links = await context.loaders.sample_links_of_omero.load_many(
-            [dataset.omero_id for dataset in datasets]
-        )
-        linked = [dataset for dataset, link in zip(datasets, links, strict=True) if link]
-        datasets = (*linked, *datasets)
-    return datasets[0] if datasets else None
-
-
-async def sample_of_image(
-    context: RequestContext, image_id: int, fetch: Fetch
-) -> SampleRecord | None:
-    """Return the sample whose linked dataset holds an image."""
-    dataset = await image_dataset_of_image(context, image_id)
-    if dataset is None:
-        return None
-    return await sample_of_image_dataset(context, dataset.omero_id, fetch)
-
-
-async def images_of_image_dataset(
+async def images_of_image_datasets(
     context: RequestContext,
-    dataset: ImageDatasetRecord,
+    datasets: Sequence[ImageDatasetRecord],
     filter_: ImageFilter | None,
     page: PageRequest,
     fetch: Fetch,
-) -> Page[ImageRecord]:
-    """Return one page of a dataset's images; datasets asked in one tick share their calls."""
-    size = dataset.image_count if filter_ is None else None
-    key = Contents(dataset.omero_id, filter_, page, fetch, size)
-    return cast("Page[ImageRecord]", await context.loaders.images_of_datasets.load(key))
+) -> list[Page[ImageRecord]]:
+    """Return one page of each dataset's images, in as few calls as one."""
+    keys = [
+        Contents(each.omero_id, filter_, page, fetch, each.image_count if filter_ is None else None)
+        for each in datasets
+    ]
+    return cast("list[Page[ImageRecord]]", await context.loaders.images_of_datasets.load_many(keys))
 
 
-async def image_datasets_of_image_project(
-    context: RequestContext, omero_id: int, page: PageRequest, fetch: Fetch
-) -> Page[ImageDatasetRecord]:
-    """Return one page of an image project's datasets."""
-    key = Contents(omero_id, None, page, fetch)
+async def image_datasets_of_image_projects(
+    context: RequestContext, omero_ids: Sequence[int], page: PageRequest, fetch: Fetch
+) -> list[Page[ImageDatasetRecord]]:
+    """Return one page of each image project's datasets."""
+    keys = [Contents(omero_id, None, page, fetch) for omero_id in omero_ids]
     return cast(
-        "Page[ImageDatasetRecord]", await context.loaders.image_datasets_of_projects.load(key)
+        "list[Page[ImageDatasetRecord]]",
+        await context.loaders.image_datasets_of_projects.load_many(keys),
     )
 
 
@@ -292,26 +181,33 @@ async def get_image_project(
     )
 
 
-async def with_facets(context: RequestContext, image: ImageRecord, fetch: Fetch) -> ImageRecord:
-    """Return the image itself if it holds all facets of `fetch`, else the same read again."""
-    if fetch.names() <= image.fetched:
-        return image
-    return await get_image(context, image.omero_id, fetch)
+async def with_facets(
+    context: RequestContext, images: Sequence[ImageRecord], fetch: Fetch
+) -> list[Any]:
+    """Return the images with all facets of `fetch`; for one that is gone, the error."""
+    names = fetch.names()
+    lacking = [image.omero_id for image in images if not names <= image.fetched]
+    found: dict[int, Any] = {}
+    if lacking:
+        keys = [Member(omero_id, fetch) for omero_id in lacking]
+        read = await context.loaders.images.load_many(keys)
+        found = dict(zip(lacking, read, strict=True))
+    return [
+        image if names <= image.fetched else found[image.omero_id] or no_such("image")
+        for image in images
+    ]
 
 
 async def _found(loader: Any, key: Member, noun: str) -> Any:
     record = await loader.load(key)
     if record is None:
-        raise NotFound(
-            Source.OMERO,
-            f"There is no such {noun}, or you may not see it; check its id and your groups.",
-        )
+        raise no_such(noun)
     return record
 
 
-async def subject_of_image(
-    context: RequestContext, image_id: int, fetch: Fetch
-) -> SampleRecord | None:
-    """Return the subject an image was taken of; `fetch` must hold the sample's ancestors."""
-    sample = await sample_of_image(context, image_id, fetch)
-    return None if sample is None else catalog.subject_of(context, sample)
+def no_such(noun: str) -> NotFound:
+    """Return the error for an object that is not there, or not for this viewer."""
+    return NotFound(
+        Source.OMERO,
+        f"There is no such {noun}, or you may not see it; check its id and your groups.",
+    )

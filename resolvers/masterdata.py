@@ -41,12 +41,17 @@ async def definition(context: RequestContext, code: str) -> PropertyDefinitionRe
     A property code means the same on every entity of one openBIS, so the first declaration serves;
     sample types are looked at first because nearly all properties stand there.
     """
+    return (await definitions(context)).get(code)
+
+
+async def definitions(context: RequestContext) -> dict[str, PropertyDefinitionRecord]:
+    """Return what openBIS declares about all properties, by their code; see `definition`."""
+    found: dict[str, PropertyDefinitionRecord] = {}
     for kind in _TYPED_KINDS:
         for type_ in (await entity_types(context, kind)).values():
             for declared in type_.properties:
-                if declared.code == code:
-                    return declared
-    return None
+                found.setdefault(declared.code, declared)
+    return found
 
 
 async def vocabularies(context: RequestContext) -> tuple[VocabularyRecord, ...]:
@@ -60,18 +65,16 @@ async def vocabularies(context: RequestContext) -> tuple[VocabularyRecord, ...]:
     return tuple(found[code] for code in sorted(found))
 
 
-async def term(context: RequestContext, property_: PropertyRecord) -> TermRecord | None:
+def term(declared: PropertyDefinitionRecord | None, property_: PropertyRecord) -> TermRecord | None:
     """Return the vocabulary term that a property's value names, if it is one."""
-    declared = await definition(context, property_.code)
     if declared is None or declared.vocabulary is None or not property_.values:
         return None
     value = property_.values[0]
     return next((term for term in declared.vocabulary.terms if term.code == value), None)
 
 
-async def number(context: RequestContext, property_: PropertyRecord) -> float | None:
+def number(declared: PropertyDefinitionRecord | None, property_: PropertyRecord) -> float | None:
     """Return a numeric property's value; None for other types and for what JSON cannot say."""
-    declared = await definition(context, property_.code)
     if declared is None or declared.data_type not in _NUMERIC or not property_.values:
         return None
     try:
@@ -81,9 +84,10 @@ async def number(context: RequestContext, property_: PropertyRecord) -> float | 
     return read if isfinite(read) else None
 
 
-async def timestamp(context: RequestContext, property_: PropertyRecord) -> datetime | None:
+def timestamp(
+    declared: PropertyDefinitionRecord | None, property_: PropertyRecord
+) -> datetime | None:
     """Return a date property's value with its zone (UTC where openBIS names none)."""
-    declared = await definition(context, property_.code)
     if declared is None or declared.data_type not in _TEMPORAL or not property_.values:
         return None
     for form in ("%Y-%m-%d %H:%M:%S %z", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -30,8 +31,11 @@ _KEYS: dict[tuple[str, type], tuple[type, ...]] = {
     ("acquired", int): (int, type(None)),
     ("imported", int): (int, type(None)),
     ("link", int): (str,),
+    ("position", str): (int,),
     ("operation", str): (int,),
 }
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 DEFAULT_PAGE = 50
 MAXIMUM_PAGE = 500
@@ -39,7 +43,7 @@ MAXIMUM_PAGE = 500
 
 def encode_id(kind: str, native: str | int) -> str:
     """Make the global id of an object from its GraphQL type and its id in the system it is from."""
-    return base64.urlsafe_b64encode(f"{kind}:{native}".encode()).decode().rstrip("=")
+    return _encode(f"{kind}:{native}".encode())
 
 
 def decode_id(global_id: str) -> tuple[str, str]:
@@ -100,47 +104,86 @@ class Window:
         )
 
 
-@dataclass(frozen=True, slots=True)
 class Edge(Generic[T]):
-    """One row of a connection."""
+    """One row of a connection; its cursor is made when it is asked for."""
 
-    node: T
-    cursor: str
+    __slots__ = ("_key", "_list", "node")
+
+    def __init__(self, node: T, key: Key, list_: tuple[str, Sort]) -> None:
+        self.node = node
+        self._key = key
+        self._list = list_
+
+    @property
+    def cursor(self) -> str:
+        """Where the row stands in its list."""
+        return encode_cursor(self._key, *self._list)
 
 
-@dataclass(frozen=True, slots=True)
 class PageInfo:
-    """Where a page stands in its list."""
+    """Where a page stands in its list; its cursors are made when they are asked for."""
 
-    has_next_page: bool
-    has_previous_page: bool
-    start_cursor: str | None
-    end_cursor: str | None
+    __slots__ = ("_keys", "_list", "has_next_page", "has_previous_page")
+
+    def __init__(
+        self, *, has_next_page: bool, has_previous_page: bool, keys: Sequence[Key], list_: Any
+    ) -> None:
+        self.has_next_page = has_next_page
+        self.has_previous_page = has_previous_page
+        self._keys = keys
+        self._list: tuple[str, Sort] = list_
+
+    @property
+    def start_cursor(self) -> str | None:
+        """The cursor of the first row."""
+        return encode_cursor(self._keys[0], *self._list) if self._keys else None
+
+    @property
+    def end_cursor(self) -> str | None:
+        """The cursor of the last row."""
+        return encode_cursor(self._keys[-1], *self._list) if self._keys else None
 
 
-@dataclass(frozen=True, slots=True)
 class Connection(Generic[T]):
     """A page of rows as Relay shapes it; `total_count` is None when it was not asked for."""
 
-    edges: tuple[Edge[T], ...]
-    page_info: PageInfo
-    total_count: int | None
+    __slots__ = ("_list", "_page", "_request")
+
+    def __init__(self, page: Page[T], request: PageRequest, scope: str) -> None:
+        self._page = page
+        self._request = request
+        self._list = (scope, request.sort)
+
+    @property
+    def edges(self) -> list[Edge[T]]:
+        """The rows."""
+        list_ = self._list
+        return [
+            Edge(item, key, list_)
+            for item, key in zip(self._page.items, self._page.keys, strict=True)
+        ]
+
+    @property
+    def page_info(self) -> PageInfo:
+        """Where the page stands."""
+        page, request = self._page, self._request
+        beyond = request.key is not None  # we came from somewhere: there are rows behind us
+        return PageInfo(
+            has_next_page=beyond if request.backward else page.has_more,
+            has_previous_page=page.has_more if request.backward else beyond,
+            keys=page.keys,
+            list_=self._list,
+        )
+
+    @property
+    def total_count(self) -> int | None:
+        """How many rows there are over all pages."""
+        return self._page.total
 
 
 def connect(page: Page[T], request: PageRequest, scope: str) -> Connection[T]:
     """Shape a page of rows as a Relay connection."""
-    cursors = [encode_cursor(key, scope, request.sort) for key in page.keys]
-    beyond = request.key is not None  # we came from somewhere: there are rows behind us
-    return Connection(
-        edges=tuple(map(Edge, page.items, cursors)),
-        page_info=PageInfo(
-            has_next_page=beyond if request.backward else page.has_more,
-            has_previous_page=page.has_more if request.backward else beyond,
-            start_cursor=cursors[0] if cursors else None,
-            end_cursor=cursors[-1] if cursors else None,
-        ),
-        total_count=page.total,
-    )
+    return Connection(page, request, scope)
 
 
 def nothing(request: PageRequest) -> Page[Any]:
@@ -151,7 +194,7 @@ def nothing(request: PageRequest) -> Page[Any]:
 def encode_cursor(key: Key, scope: str, sort: Sort) -> str:
     """Make the opaque cursor of the row with this sort key."""
     text = orjson.dumps([scope, sort.field, int(sort.descending), *key])
-    return base64.urlsafe_b64encode(text).decode().rstrip("=")
+    return _encode(text)
 
 
 def decode_cursor(cursor: str, scope: str, sort: Sort) -> Key:
@@ -174,6 +217,10 @@ def decode_cursor(cursor: str, scope: str, sort: Sort) -> Key:
     if type(value) not in kinds or not all(map(_fits, (value, unique))):
         raise BadInput("This is not a cursor of this server; use one from `pageInfo` or `edges`.")
     return (value, unique)
+
+
+def _encode(text: bytes) -> str:
+    return binascii.b2a_base64(text, newline=False).translate(_URL_SAFE, b"=").decode()
 
 
 def _fits(value: Any) -> bool:

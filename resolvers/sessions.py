@@ -7,12 +7,16 @@ Bearer tokens are made from the sessions by `api/auth.py`; nothing is stored her
 from __future__ import annotations
 
 import asyncio
+import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
 from backends.errors import AuthenticationFailed, BackendError, Source
-from resolvers.context import RequestContext
+from link_store.errors import LinkStoreError
+from resolvers.context import RequestContext, Viewer
+from resolvers.loaders import Loaders
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ async def login(
     Raises:
         AuthenticationFailed: no system let the user in.
         BackendError: no system let the user in, and at least one did not answer.
+        LimitExceeded: too many logins of this user, or from this address, have failed.
     """
     services = context.services
     attempts = {
@@ -51,6 +56,8 @@ async def login(
         )
         if attempt is not None
     }
+    names = {source: f"{source}/{attempt.user}" for source, (_, attempt) in attempts.items()}
+    context.throttle.check(names.values(), context.address)
     answers = await asyncio.gather(
         *(
             client.login(attempt.user, attempt.password, context.call)
@@ -68,15 +75,40 @@ async def login(
             context.note(answer)
         else:
             raise answer
+    context.throttle.succeeded([names[source] for source in opened])
+    refused = [
+        names[source]
+        for source, failure in failures.items()
+        if isinstance(failure, AuthenticationFailed)
+    ]
+    if refused:
+        context.throttle.failed(refused, "" if opened else context.address)
     if not opened:
         raise _worst(list(failures.values()))
     given = openbis or omero
-    return Sessions(
+    made = Sessions(
         user=given.user if given else "",
         openbis=opened.get(Source.OPENBIS),
         omero=opened.get(Source.OMERO),
         failures=failures,
     )
+    await _resume(context, made)
+    return made
+
+
+async def _resume(context: RequestContext, opened: Sessions) -> None:
+    """Let the registrations go on that wait for this login; that they cannot is no reason to fail.
+
+    The viewer's key is one of its own: nothing that others have been told is remembered for it.
+    """
+    operations = context.services.operations
+    if operations is None or opened.openbis is None:
+        return
+    viewer = Viewer(secrets.token_hex(12), opened.user, opened.openbis, opened.omero)
+    own = RequestContext(viewer, context.services, context.request_id, context.call)
+    own.loaders = Loaders(own)
+    with suppress(BackendError, LinkStoreError):
+        await operations.resume_all(own)
 
 
 async def logout(context: RequestContext) -> None:

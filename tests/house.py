@@ -85,9 +85,11 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(sheet: Sheet | None = None, *, wire: bool = False) -> AsyncIterator[House]:
-    """Build the house and open its doors."""
-    settings = load_settings({}, explorer=True, introspection=True)
+async def open_house(
+    sheet: Sheet | None = None, *, wire: bool = False, **given: Any
+) -> AsyncIterator[House]:
+    """Build the house and open its doors; `given` are settings."""
+    settings = load_settings({}, **{"explorer": True, "introspection": True, **given})
     built = demonstration(settings, sheet=sheet, wire=wire)
     app = create_app(settings, built.parts, BOX)
     async with AsyncExitStack() as stack:

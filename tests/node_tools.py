@@ -44,24 +44,28 @@ def node_modules() -> Path:
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
             _lack("npm could not install the tools of tests/node/package.json")
         done.touch()
-    for script in FOLDER.iterdir():
-        shutil.copy(script, home)  # beside node_modules, where Node looks for imports
+    # beside node_modules, where Node looks for imports
+    shutil.copytree(FOLDER, home, dirs_exist_ok=True)
     return home
 
 
-def run_node(script: str, *arguments: str, timeout: float = 120.0) -> Any:
+def run_node(script: str, *arguments: str) -> Any:
     """Run a script of `tests/node` and return the JSON that it prints."""
-    home = node_modules()
-    done = subprocess.run(  # noqa: S603
+    done = call_node(node_modules(), script, *arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def call_node(home: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in the folder with the tools."""
+    return subprocess.run(  # noqa: S603
         ["node", script, *arguments],  # noqa: S607
         cwd=home,
         capture_output=True,
         text=True,
-        timeout=timeout,
+        timeout=120,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def _lack(reason: str) -> None:

@@ -15,6 +15,9 @@ from typing import Any
 
 import uvicorn
 
+from api.limits import Limits
+from api.patience import patient_protocol
+
 PATIENCE = 10.0  # seconds to start or to stop; either takes a few milliseconds
 
 
@@ -39,6 +42,7 @@ def serve(
     lifespan: bool = False,
     date: bool = True,
     websockets: bool = False,
+    limits: Limits | None = None,
 ) -> Iterator[str]:
     """Serve an ASGI application and yield its address, `http://127.0.0.1:port`.
 
@@ -49,6 +53,7 @@ def serve(
         lifespan: whether the application's lifespan is run.
         date: whether answers tell the time.
         websockets: whether WebSockets are taken.
+        limits: with them, slow clients are waited for as `omnibis serve` does.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -64,6 +69,8 @@ def serve(
             timeout_graceful_shutdown=1,
             ssl_certfile=certificate,
             ssl_keyfile=key,
+            ws_per_message_deflate=False,
+            http=patient_protocol(limits.body_seconds, limits.answer_seconds) if limits else "auto",
         )
     )
     failures: list[BaseException] = []

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from enum import IntEnum
 from typing import Annotated, Any, Final, NoReturn, TypeAlias
 
@@ -43,9 +44,33 @@ def remark(message: str) -> None:
     typer.echo(f"omnibis: {message}", err=True)
 
 
-def tell_json(document: Any) -> None:
-    """Print a result for programs; dataclasses and times are understood."""
-    typer.echo(orjson.dumps(document, default=str, option=_INDENTED).decode())
+def document(record: Any) -> Any:
+    """A record as JSON: keys as the API spells them, `openbisPermId`."""
+    if is_dataclass(record) and not isinstance(record, type):
+        record = {each.name: getattr(record, each.name) for each in fields(record)}
+    if isinstance(record, dict):
+        return {_camel(key): document(value) for key, value in record.items()}
+    if isinstance(record, list | tuple):
+        return [document(each) for each in record]
+    return record
+
+
+def _camel(key: Any) -> Any:
+    if not isinstance(key, str) or key.isupper():
+        return key
+    first, *others = key.split("_")
+    return first + "".join(each.capitalize() for each in others)
+
+
+def tell_json(result: Any) -> None:
+    """Print a result for programs; records and times are understood."""
+    typer.echo(orjson.dumps(document(result), default=str, option=_INDENTED).decode())
+
+
+def tell_line(result: Any) -> None:
+    """Print one result of many for programs: JSON Lines."""
+    text = orjson.dumps(document(result), default=str, option=orjson.OPT_NON_STR_KEYS)
+    typer.echo(text.decode())
 
 
 def tell_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

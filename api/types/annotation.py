@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import strawberry
 
+from api.edges import Ask, Batched
 from api.types.scalars import BigInt
 from api.types.source import omero
-from backends.records import KeyValueRecord
+from backends.records import ImagingKind, KeyValueRecord
 
 NamespaceArgument = Annotated[
     str | None, strawberry.argument(description="Only pairs of this namespace.")
@@ -17,7 +19,31 @@ NamespaceArgument = Annotated[
 
 def in_namespace(pairs: tuple[KeyValueRecord, ...], namespace: str | None) -> Any:
     """Keep the pairs of one namespace, or all."""
-    return [pair for pair in pairs if namespace in (None, pair.namespace)]
+    if namespace is None:
+        return pairs
+    return [pair for pair in pairs if pair.namespace == namespace]
+
+
+def key_values_of(kind: ImagingKind) -> Batched:
+    """How the key-value pairs of image datasets or projects are answered."""
+
+    async def many(rows: Sequence[Any], ask: Ask, namespace: str | None = None) -> list[Any]:
+        keys = [(kind, row.omero_id) for row in rows]
+        found = await ask.context.loaders.key_values.load_many(keys)
+        return [in_namespace(pairs, namespace) for pairs in found]
+
+    return Batched(many)
+
+
+def tags_of(kind: ImagingKind) -> Batched:
+    """How the tags of image datasets or projects are answered."""
+
+    async def many(rows: Sequence[Any], ask: Ask) -> Sequence[Any]:
+        keys = [(kind, row.omero_id) for row in rows]
+        found: Sequence[Any] = await ask.context.loaders.tags.load_many(keys)
+        return found
+
+    return Batched(many)
 
 
 @strawberry.type(description="One key-value pair; a key may occur more than once.")

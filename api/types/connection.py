@@ -6,11 +6,12 @@ page costs the same wherever it stands.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 import strawberry
 
+from api.edges import Ask
 from api.selection import Info, Tree, nodes, selection
 from api.types.source import own
 from backends.fetch import Fetch
@@ -86,6 +87,28 @@ async def paginate(
     request = window.request(scope, sort, count="totalCount" in tree)
     page = await search(request, nodes(tree))
     return connect(page, request, scope)
+
+
+async def paginate_rows(
+    ask: Ask,
+    window: Window,
+    sort: Sort,
+    search: Callable[[PageRequest, Tree], Awaitable[Sequence[Page[Any] | Exception]]],
+) -> list[Any]:
+    """Answer a connection field of many rows, each of which has its own list.
+
+    Args:
+        ask: the field.
+        window: the four paging arguments.
+        sort: the order of the lists.
+        search: reads the first page of each list, or says why it cannot, given the page request
+            and what is selected.
+    """
+    request = window.request(ask.scope, sort, count="totalCount" in ask.tree)
+    pages = await search(request, nodes(ask.tree))
+    return [
+        page if isinstance(page, Exception) else connect(page, request, ask.scope) for page in pages
+    ]
 
 
 async def paginate_entities(

@@ -13,6 +13,7 @@ from api.selection import Tree
 from backends.records import Kind
 from link_store.records import LinkKind, LinkRef
 from resolvers import catalog, imaging, links, lookahead
+from resolvers.cohorts import visibility
 from resolvers.context import RequestContext
 from resolvers.errors import BadInput
 from resolvers.paging import decode_id
@@ -76,6 +77,10 @@ async def _sample_link(context: RequestContext, native: str, _tree: Tree) -> Any
     return await links.get(context, LinkRef(LinkKind.SAMPLE, _number(native)))
 
 
+async def _snapshot(context: RequestContext, native: str, _tree: Tree) -> Any:
+    return await visibility.readable(context, _number(native))
+
+
 async def _operation(context: RequestContext, native: str, _tree: Tree) -> Any:
     return await context.operations().get(context, native)
 
@@ -96,5 +101,6 @@ _READERS: dict[str, Reader] = {
     "Image": _image,
     "ProjectLink": _project_link,
     "SampleLink": _sample_link,
+    "CohortSnapshot": _snapshot,
     "Operation": _operation,
 }

@@ -1,59 +1,88 @@
-"""Resolvers that experiments, samples and omics datasets share: type, properties, registrator."""
+"""What experiments, samples and omics datasets share: relations, type, properties."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import strawberry
 
-from api.selection import Info
+from api.edges import LATER, Answer, Ask, Batched
+from api.selection import Tree
 from api.types.entity_type import TypeRef
 from backends.fetch import Fetch
-from backends.records import (
-    ExperimentRecord,
-    Kind,
-    OmicsDatasetRecord,
-    PersonRecord,
-    PropertyRecord,
-    SampleRecord,
-)
+from backends.records import Kind, PropertyRecord
 from resolvers import catalog
 
-Entity = ExperimentRecord | SampleRecord | OmicsDatasetRecord
+
+def relation(kind: Kind, need: Callable[[Tree], Fetch], read: Callable[..., Any]) -> Batched:
+    """How a field is answered that reads relations of an openBIS entity.
+
+    Mostly they came with the entity; else all entities that lack them are read in one call.
+
+    Args:
+        kind: the entity's kind.
+        need: which relations, given what is selected below the field.
+        read: returns the value, given the entity, the `Ask`, and the field's arguments.
+    """
+
+    def ready(ask: Ask, **arguments: Any) -> Answer:
+        names = need(ask.tree).names()
+
+        def answer(record: Any) -> Any:
+            return read(record, ask, **arguments) if names <= record.fetched else LATER
+
+        return answer
+
+    async def many(records: Sequence[Any], ask: Ask, **arguments: Any) -> list[Any]:
+        found = await catalog.with_relations(ask.context, kind, records, need(ask.tree))
+        return [
+            each if isinstance(each, Exception) else read(each, ask, **arguments) for each in found
+        ]
+
+    return Batched(many, ready)
 
 
-def kind_of(record: Entity) -> Kind:
-    """Return the openBIS kind of a record."""
-    if isinstance(record, SampleRecord):
-        return Kind.SAMPLE
-    return Kind.EXPERIMENT if isinstance(record, ExperimentRecord) else Kind.OMICS_DATASET
+@lru_cache(maxsize=4096)
+def type_ref(kind: Kind, code: str | None) -> TypeRef:
+    """Return the type of a code."""
+    return TypeRef(kind, code or "UNKNOWN")
 
 
-async def type_of(record: Any, info: Info) -> TypeRef:
-    """Return the record's type."""
-    kind = kind_of(record)
-    read = await catalog.with_relation(info.context, kind, record, Fetch.of("type"))
-    return TypeRef(kind, read.type_code or "UNKNOWN")
+def type_of(kind: Kind) -> Batched:
+    """How an entity's type is answered."""
+    return relation(
+        kind, lambda _tree: Fetch.of("type"), lambda record, _ask: type_ref(kind, record.type_code)
+    )
 
 
-async def properties_of(record: Any, info: Info) -> tuple[PropertyRecord, ...]:
-    """Return the record's properties, by code."""
-    fetch = Fetch.of("properties")
-    read = await catalog.with_relation(info.context, kind_of(record), record, fetch)
-    return read.properties or ()
+def properties_of(kind: Kind) -> Batched:
+    """How an entity's properties are answered, by code."""
+    return relation(
+        kind, lambda _tree: Fetch.of("properties"), lambda record, _ask: record.properties or ()
+    )
 
 
-async def property_of(record: Any, info: Info, code: str) -> PropertyRecord | None:
-    """Return one property by its code, in any case."""
-    wanted = code.upper()
-    found = await properties_of(record, info)
-    return next((property_ for property_ in found if property_.code == wanted), None)
+def property_of(kind: Kind) -> Batched:
+    """How one property is answered, by its code in any case."""
+
+    def read(record: Any, _ask: Ask, code: str) -> PropertyRecord | None:
+        wanted = code.upper()
+        for property_ in record.properties or ():
+            if property_.code == wanted:
+                found: PropertyRecord = property_
+                return found
+        return None
+
+    return relation(kind, lambda _tree: Fetch.of("properties"), read)
 
 
-async def registrator_of(record: Any, info: Info) -> PersonRecord | None:
-    """Return who registered the record."""
-    fetch = Fetch.of("registrator")
-    return (await catalog.with_relation(info.context, kind_of(record), record, fetch)).registrator
+def plain(kind: Kind, name: str) -> Batched:
+    """How a relation of nothing further is answered, such as `registrator`."""
+    read = attrgetter(name)
+    return relation(kind, lambda _tree: Fetch.of(name), lambda record, _ask: read(record))
 
 
 CODE_ARGUMENT = strawberry.argument(description="The property's code, in any case.")

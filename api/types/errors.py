@@ -44,6 +44,7 @@ _CODES: dict[type[Exception], ErrorCode] = {
     backend.ChangedMeanwhile: ErrorCode.STALE_REVISION,
     backend.NotFound: ErrorCode.NOT_FOUND,
     backend.InvalidRequest: ErrorCode.BAD_USER_INPUT,
+    backend.BudgetSpent: ErrorCode.LIMIT_EXCEEDED,
     backend.ProtocolError: ErrorCode.INTERNAL,
     links.InvalidLink: ErrorCode.BAD_USER_INPUT,
     links.LinkNotFound: ErrorCode.NOT_FOUND,
@@ -61,6 +62,9 @@ _CODES: dict[type[Exception], ErrorCode] = {
     resolver.Missing: ErrorCode.NOT_FOUND,
     resolver.NotSignedIn: ErrorCode.UNAUTHENTICATED,
     resolver.LimitExceeded: ErrorCode.LIMIT_EXCEEDED,
+    resolver.NotAllowed: ErrorCode.FORBIDDEN,
+    resolver.NotInstalled: ErrorCode.INTERNAL,
+    resolver.StorageFailed: ErrorCode.BACKEND_UNAVAILABLE,
     resolver.TooLate: ErrorCode.BAD_USER_INPUT,
     resolver.Busy: ErrorCode.INTERNAL,
 }

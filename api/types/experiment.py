@@ -7,15 +7,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import strawberry
 
-from api.selection import Info, selection
+from api.edges import alone, batched
+from api.selection import Info
 from api.types.connection import After, Before, Connection, First, Last, paginate_entities
-from api.types.entity import (
-    CODE_ARGUMENT,
-    properties_of,
-    property_of,
-    registrator_of,
-    type_of,
-)
+from api.types.entity import CODE_ARGUMENT, plain, properties_of, property_of, relation, type_of
 from api.types.entity_type import ExperimentType
 from api.types.filters import SampleWhere, filter_of
 from api.types.node import Node, global_id
@@ -33,38 +28,54 @@ if TYPE_CHECKING:
     from api.types.sample import Sample
 
 
+_EXPERIMENT = Kind.EXPERIMENT
+TYPE = type_of(_EXPERIMENT)
+PROPERTIES = properties_of(_EXPERIMENT)
+PROPERTY = property_of(_EXPERIMENT)
+REGISTRATOR = plain(_EXPERIMENT, "registrator")
+PROJECT = relation(
+    _EXPERIMENT,
+    lambda tree: Fetch.of(project=lookahead.project_fetch(tree)),
+    lambda experiment, _ask: experiment.project,
+)
+
+
+@batched(TYPE)
 async def resolve_type(root: strawberry.Parent[ExperimentRecord], info: Info) -> ExperimentType:
     """Return the experiment's type."""
-    return await type_of(root, info)
+    return await alone(TYPE, root, info)
 
 
+@batched(PROPERTIES)
 async def resolve_properties(
     root: strawberry.Parent[ExperimentRecord], info: Info
 ) -> list[Property]:
     """Return the experiment's properties."""
-    return await properties_of(root, info)
+    return await alone(PROPERTIES, root, info)
 
 
+@batched(PROPERTY)
 async def resolve_property(
     root: strawberry.Parent[ExperimentRecord], info: Info, code: Annotated[str, CODE_ARGUMENT]
 ) -> Property | None:
     """Return one property."""
-    return await property_of(root, info, code)
+    return await alone(PROPERTY, root, info, code=code)
 
 
+@batched(REGISTRATOR)
 async def resolve_registrator(
     root: strawberry.Parent[ExperimentRecord], info: Info
 ) -> Person | None:
     """Return who registered the experiment."""
-    return await registrator_of(root, info)
+    return await alone(REGISTRATOR, root, info)
 
 
+@batched(PROJECT)
 async def resolve_project(
     root: strawberry.Parent[ExperimentRecord], info: Info
 ) -> Annotated[Project, strawberry.lazy("api.types.project")] | None:
     """Return the experiment's project."""
-    fetch = Fetch.of(project=lookahead.project_fetch(selection(info)))
-    return (await catalog.with_relation(info.context, Kind.EXPERIMENT, root, fetch)).project
+    return await alone(PROJECT, root, info)
 
 
 async def resolve_samples(

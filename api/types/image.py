@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import strawberry
 
-from api.selection import Info, selection
+from api.edges import LATER, Answer, Ask, Batched, alone, batched
+from api.selection import Info
 from api.types.acquisition import Channel, Fileset, Instrument, Objective, PixelSize
 from api.types.annotation import KeyValue, NamespaceArgument, Tag, in_namespace
 from api.types.node import Node, global_id
@@ -16,7 +18,7 @@ from api.types.scalars import BigInt
 from api.types.source import links, omero
 from backends.fetch import Fetch
 from backends.records import ImageRecord
-from resolvers import addresses, imaging, lookahead
+from resolvers import addresses, crossing, imaging, lookahead
 
 if TYPE_CHECKING:
     from api.types.image_dataset import ImageDataset
@@ -29,74 +31,150 @@ def resolve_pixel_size(root: strawberry.Parent[ImageRecord]) -> PixelSize | None
     return None if sizes == (None, None, None) else root
 
 
+def facet(name: str, read: Callable[..., Any]) -> Batched:
+    """How a facet of images is answered, which mostly came with them."""
+    fetch = Fetch.of(name)
+
+    def ready(_ask: Ask, **arguments: Any) -> Answer:
+        return lambda image: read(image, **arguments) if name in image.fetched else LATER
+
+    async def many(images: Sequence[ImageRecord], ask: Ask, **arguments: Any) -> list[Any]:
+        found = await imaging.with_facets(ask.context, images, fetch)
+        return [each if isinstance(each, Exception) else read(each, **arguments) for each in found]
+
+    return Batched(many, ready)
+
+
+def _pairs(image: ImageRecord, namespace: str | None = None) -> Any:
+    return in_namespace(image.key_values or (), namespace)
+
+
+def _ids(images: Sequence[ImageRecord]) -> list[int]:
+    return [image.omero_id for image in images]
+
+
+async def _datasets(images: Sequence[ImageRecord], ask: Ask) -> Sequence[Any]:
+    found: Sequence[Any] = await ask.context.loaders.image_datasets_of_images.load_many(
+        _ids(images)
+    )
+    return found
+
+
+async def _dataset(images: Sequence[ImageRecord], ask: Ask) -> Sequence[Any]:
+    return await crossing.image_datasets_of_images(ask.context, _ids(images))
+
+
+async def _sample(images: Sequence[ImageRecord], ask: Ask) -> Sequence[Any]:
+    fetch = lookahead.sample_fetch(ask.tree)
+    return await crossing.samples_of_images(ask.context, _ids(images), fetch)
+
+
+async def _subject(images: Sequence[ImageRecord], ask: Ask) -> Sequence[Any]:
+    fetch = lookahead.subject_fetch(ask.tree)
+    return await crossing.subjects_of_images(ask.context, _ids(images), fetch)
+
+
+def _address(make: Callable[..., str | None]) -> Batched:
+    """How an address in OMERO.web is answered: at once."""
+
+    def ready(ask: Ask, **arguments: Any) -> Answer:
+        return lambda image: make(ask.context, image.omero_id, **arguments)
+
+    return Batched(ready=ready)
+
+
+CHANNELS = facet("channels", lambda image: image.channels or ())
+OBJECTIVE = facet("objective", lambda image: image.objective)
+INSTRUMENT = facet("instrument", lambda image: image.instrument)
+KEY_VALUES = facet("key_values", _pairs)
+TAGS = facet("tags", lambda image: image.tags or ())
+ROI_COUNT = facet("roi_count", lambda image: image.roi_count or 0)
+FILESET = facet("fileset", lambda image: image.fileset)
+DATASETS = Batched(_datasets)
+DATASET = Batched(_dataset)
+SAMPLE = Batched(_sample)
+SUBJECT = Batched(_subject)
+VIEWER_URL = _address(addresses.viewer)
+IVIEWER_URL = _address(addresses.iviewer)
+DOWNLOAD_URL = _address(addresses.download)
+
+
+@batched(CHANNELS)
 async def resolve_channels(
     root: strawberry.Parent[ImageRecord], info: Info
 ) -> list[Channel] | None:
     """Return the channels in order."""
-    return (await _with(root, info, "channels")).channels or ()
+    return await alone(CHANNELS, root, info)
 
 
+@batched(OBJECTIVE)
 async def resolve_objective(root: strawberry.Parent[ImageRecord], info: Info) -> Objective | None:
     """Return the objective and its settings."""
-    return (await _with(root, info, "objective")).objective
+    return await alone(OBJECTIVE, root, info)
 
 
+@batched(INSTRUMENT)
 async def resolve_instrument(root: strawberry.Parent[ImageRecord], info: Info) -> Instrument | None:
     """Return the microscope or scanner."""
-    return (await _with(root, info, "instrument")).instrument
+    return await alone(INSTRUMENT, root, info)
 
 
+@batched(KEY_VALUES)
 async def resolve_key_values(
     root: strawberry.Parent[ImageRecord], info: Info, namespace: NamespaceArgument = None
 ) -> list[KeyValue] | None:
     """Return the key-value pairs."""
-    pairs = (await _with(root, info, "key_values")).key_values or ()
-    return in_namespace(pairs, namespace)
+    return await alone(KEY_VALUES, root, info, namespace=namespace)
 
 
+@batched(TAGS)
 async def resolve_tags(root: strawberry.Parent[ImageRecord], info: Info) -> list[Tag] | None:
     """Return the tags."""
-    return (await _with(root, info, "tags")).tags or ()
+    return await alone(TAGS, root, info)
 
 
+@batched(ROI_COUNT)
 async def resolve_roi_count(root: strawberry.Parent[ImageRecord], info: Info) -> int | None:
     """Return the number of regions of interest."""
-    return (await _with(root, info, "roi_count")).roi_count or 0
+    return await alone(ROI_COUNT, root, info)
 
 
+@batched(FILESET)
 async def resolve_fileset(root: strawberry.Parent[ImageRecord], info: Info) -> Fileset | None:
     """Return the imported files."""
-    return (await _with(root, info, "fileset")).fileset
+    return await alone(FILESET, root, info)
 
 
+@batched(DATASETS)
 async def resolve_datasets(
     root: strawberry.Parent[ImageRecord], info: Info
 ) -> list[Annotated[ImageDataset, strawberry.lazy("api.types.image_dataset")]] | None:
     """Return all datasets the image is in."""
-    return await info.context.loaders.image_datasets_of_images.load(root.omero_id)
+    return await alone(DATASETS, root, info)
 
 
+@batched(DATASET)
 async def resolve_dataset(
     root: strawberry.Parent[ImageRecord], info: Info
 ) -> Annotated[ImageDataset, strawberry.lazy("api.types.image_dataset")] | None:
     """Return the dataset the image belongs to."""
-    return await imaging.image_dataset_of_image(info.context, root.omero_id)
+    return await alone(DATASET, root, info)
 
 
+@batched(SAMPLE)
 async def resolve_sample(
     root: strawberry.Parent[ImageRecord], info: Info
 ) -> Annotated[Sample, strawberry.lazy("api.types.sample")] | None:
     """Cross the link to the sample."""
-    fetch = lookahead.sample_fetch(selection(info))
-    return await imaging.sample_of_image(info.context, root.omero_id, fetch)
+    return await alone(SAMPLE, root, info)
 
 
+@batched(SUBJECT)
 async def resolve_subject(
     root: strawberry.Parent[ImageRecord], info: Info
 ) -> Annotated[Sample, strawberry.lazy("api.types.sample")] | None:
     """Cross the link and climb to the subject."""
-    fetch = lookahead.subject_fetch(selection(info))
-    return await imaging.subject_of_image(info.context, root.omero_id, fetch)
+    return await alone(SUBJECT, root, info)
 
 
 def resolve_thumbnail_url(
@@ -109,7 +187,8 @@ def resolve_thumbnail_url(
     return addresses.thumbnail(root.omero_id, size)
 
 
-def resolve_viewer_url(
+@batched(VIEWER_URL)
+async def resolve_viewer_url(
     root: strawberry.Parent[ImageRecord],
     info: Info,
     signed_in: Annotated[
@@ -121,23 +200,19 @@ def resolve_viewer_url(
     ] = False,
 ) -> str | None:
     """Return the address of the image in OMERO.web."""
-    return addresses.viewer(info.context, root.omero_id, signed_in=signed_in)
+    return await alone(VIEWER_URL, root, info, signed_in=signed_in)
 
 
-def resolve_iviewer_url(root: strawberry.Parent[ImageRecord], info: Info) -> str | None:
+@batched(IVIEWER_URL)
+async def resolve_iviewer_url(root: strawberry.Parent[ImageRecord], info: Info) -> str | None:
     """Return the address of the image in OMERO.iviewer."""
-    return addresses.iviewer(info.context, root.omero_id)
+    return await alone(IVIEWER_URL, root, info)
 
 
-def resolve_download_url(root: strawberry.Parent[ImageRecord], info: Info) -> str | None:
+@batched(DOWNLOAD_URL)
+async def resolve_download_url(root: strawberry.Parent[ImageRecord], info: Info) -> str | None:
     """Return the address of the original files in OMERO.web."""
-    return addresses.download(info.context, root.omero_id)
-
-
-async def _with(root: ImageRecord, info: Info, facet: str) -> ImageRecord:
-    if facet in root.fetched:
-        return root
-    return await imaging.with_facets(info.context, root, Fetch.of(facet))
+    return await alone(DOWNLOAD_URL, root, info)
 
 
 @strawberry.federation.type(keys=["id"], description="An image in OMERO.")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import strawberry
 
-from api.selection import Info, selection
-from api.types.annotation import KeyValue, NamespaceArgument, Tag, in_namespace
-from api.types.connection import After, Before, Connection, First, Last, paginate
+from api.edges import Ask, Batched, alone, batched
+from api.selection import Info
+from api.types.annotation import KeyValue, NamespaceArgument, Tag, key_values_of, tags_of
+from api.types.connection import After, Before, Connection, First, Last, paginate_rows
 from api.types.filters import ImageWhere, filter_of
 from api.types.image import Image
 from api.types.node import Node, global_id
@@ -19,7 +21,7 @@ from api.types.sort import ImageOrder, ImageOrderBy, sort_of
 from api.types.source import links, omero
 from backends.fetch import Fetch
 from backends.records import ImageDatasetRecord, ImagingKind
-from resolvers import imaging, lookahead
+from resolvers import crossing, imaging, lookahead
 from resolvers.links import shown
 from resolvers.paging import Window
 
@@ -39,6 +41,47 @@ async def resolve_image_count(
     return (await imaging.get_image_dataset(info.context, root.omero_id, fetch)).image_count
 
 
+def _ids(datasets: Sequence[ImageDatasetRecord]) -> list[int]:
+    return [dataset.omero_id for dataset in datasets]
+
+
+async def _images(
+    datasets: Sequence[ImageDatasetRecord],
+    ask: Ask,
+    where: ImageWhere = None,
+    order_by: ImageOrderBy = ImageOrder.ID,
+    **window: Any,
+) -> Sequence[Any]:
+    return await paginate_rows(
+        ask,
+        Window(**window),
+        sort_of(order_by),
+        lambda page, tree: imaging.images_of_image_datasets(
+            ask.context, datasets, filter_of(where), page, lookahead.image_fetch(tree)
+        ),
+    )
+
+
+async def _image_projects(datasets: Sequence[ImageDatasetRecord], ask: Ask) -> Sequence[Any]:
+    found: Sequence[Any] = await ask.context.loaders.image_projects_of_datasets.load_many(
+        _ids(datasets)
+    )
+    return found
+
+
+async def _samples(datasets: Sequence[ImageDatasetRecord], ask: Ask) -> Sequence[Any]:
+    fetch = lookahead.sample_fetch(ask.tree)
+    return await crossing.samples_of_image_datasets(ask.context, _ids(datasets), fetch)
+
+
+IMAGES = Batched(_images)
+KEY_VALUES = key_values_of(ImagingKind.IMAGE_DATASET)
+TAGS = tags_of(ImagingKind.IMAGE_DATASET)
+IMAGE_PROJECTS = Batched(_image_projects)
+SAMPLE = Batched(_samples)
+
+
+@batched(IMAGES)
 async def resolve_images(
     root: strawberry.Parent[ImageDatasetRecord],
     info: Info,
@@ -50,43 +93,38 @@ async def resolve_images(
     order_by: ImageOrderBy = ImageOrder.ID,
 ) -> Connection[Image] | None:
     """Page the dataset's images."""
-    return await paginate(
-        info,
-        Window(first, after, last, before),
-        sort_of(order_by),
-        lambda page, tree: imaging.images_of_image_dataset(
-            info.context, root, filter_of(where), page, lookahead.image_fetch(tree)
-        ),
-    )
+    window = {"first": first, "after": after, "last": last, "before": before}
+    return await alone(IMAGES, root, info, where=where, order_by=order_by, **window)
 
 
+@batched(KEY_VALUES)
 async def resolve_key_values(
     root: strawberry.Parent[ImageDatasetRecord], info: Info, namespace: NamespaceArgument = None
 ) -> list[KeyValue] | None:
     """Return the key-value pairs."""
-    key = (ImagingKind.IMAGE_DATASET, root.omero_id)
-    pairs = await info.context.loaders.key_values.load(key)
-    return in_namespace(pairs, namespace)
+    return await alone(KEY_VALUES, root, info, namespace=namespace)
 
 
+@batched(TAGS)
 async def resolve_tags(root: strawberry.Parent[ImageDatasetRecord], info: Info) -> list[Tag] | None:
     """Return the tags."""
-    return await info.context.loaders.tags.load((ImagingKind.IMAGE_DATASET, root.omero_id))
+    return await alone(TAGS, root, info)
 
 
+@batched(IMAGE_PROJECTS)
 async def resolve_image_projects(
     root: strawberry.Parent[ImageDatasetRecord], info: Info
 ) -> list[Annotated[ImageProject, strawberry.lazy("api.types.image_project")]] | None:
     """Return the projects it is in."""
-    return await info.context.loaders.image_projects_of_datasets.load(root.omero_id)
+    return await alone(IMAGE_PROJECTS, root, info)
 
 
+@batched(SAMPLE)
 async def resolve_sample(
     root: strawberry.Parent[ImageDatasetRecord], info: Info
 ) -> Annotated[Sample, strawberry.lazy("api.types.sample")] | None:
     """Cross the link to the sample."""
-    fetch = lookahead.sample_fetch(selection(info))
-    return await imaging.sample_of_image_dataset(info.context, root.omero_id, fetch)
+    return await alone(SAMPLE, root, info)
 
 
 async def resolve_link(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import strawberry
 
-from api.selection import Info, selection
-from api.types.annotation import KeyValue, NamespaceArgument, Tag, in_namespace
-from api.types.connection import After, Before, Connection, First, Last, paginate
+from api.edges import Ask, Batched, alone, batched
+from api.selection import Info
+from api.types.annotation import KeyValue, NamespaceArgument, Tag, key_values_of, tags_of
+from api.types.connection import After, Before, Connection, First, Last, paginate, paginate_rows
 from api.types.filters import ImageWhere, filter_of
 from api.types.image import Image
 from api.types.image_dataset import ImageDataset
@@ -20,7 +22,7 @@ from api.types.sort import ContainerOrder, ContainerOrderBy, ImageOrder, ImageOr
 from api.types.source import links, omero
 from backends.fetch import Fetch
 from backends.records import ImageProjectRecord, ImagingKind
-from resolvers import imaging, lookahead
+from resolvers import crossing, imaging, lookahead
 from resolvers.links import shown
 from resolvers.paging import Window
 
@@ -38,26 +40,6 @@ async def resolve_image_dataset_count(
     fetch = Fetch.of("image_dataset_count")
     project = await imaging.get_image_project(info.context, root.omero_id, fetch)
     return project.image_dataset_count
-
-
-async def resolve_image_datasets(
-    root: strawberry.Parent[ImageProjectRecord],
-    info: Info,
-    first: First = None,
-    after: After = None,
-    last: Last = None,
-    before: Before = None,
-    order_by: ContainerOrderBy = ContainerOrder.NAME,
-) -> Connection[ImageDataset] | None:
-    """Page the project's datasets."""
-    return await paginate(
-        info,
-        Window(first, after, last, before),
-        sort_of(order_by),
-        lambda page, tree: imaging.image_datasets_of_image_project(
-            info.context, root.omero_id, page, lookahead.image_dataset_fetch(tree)
-        ),
-    )
 
 
 async def resolve_images(
@@ -80,26 +62,72 @@ async def resolve_images(
     )
 
 
+async def _image_datasets(
+    projects: Sequence[ImageProjectRecord],
+    ask: Ask,
+    order_by: ContainerOrderBy = ContainerOrder.NAME,
+    **window: Any,
+) -> Sequence[Any]:
+    return await paginate_rows(
+        ask,
+        Window(**window),
+        sort_of(order_by),
+        lambda page, tree: imaging.image_datasets_of_image_projects(
+            ask.context,
+            [project.omero_id for project in projects],
+            page,
+            lookahead.image_dataset_fetch(tree),
+        ),
+    )
+
+
+async def _projects(projects: Sequence[ImageProjectRecord], ask: Ask) -> Sequence[Any]:
+    fetch = lookahead.project_fetch(ask.tree)
+    ids = [project.omero_id for project in projects]
+    return await crossing.projects_of_image_projects(ask.context, ids, fetch)
+
+
+IMAGE_DATASETS = Batched(_image_datasets)
+KEY_VALUES = key_values_of(ImagingKind.IMAGE_PROJECT)
+TAGS = tags_of(ImagingKind.IMAGE_PROJECT)
+PROJECT = Batched(_projects)
+
+
+@batched(IMAGE_DATASETS)
+async def resolve_image_datasets(
+    root: strawberry.Parent[ImageProjectRecord],
+    info: Info,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+    order_by: ContainerOrderBy = ContainerOrder.NAME,
+) -> Connection[ImageDataset] | None:
+    """Page the project's datasets."""
+    window = {"first": first, "after": after, "last": last, "before": before}
+    return await alone(IMAGE_DATASETS, root, info, order_by=order_by, **window)
+
+
+@batched(KEY_VALUES)
 async def resolve_key_values(
     root: strawberry.Parent[ImageProjectRecord], info: Info, namespace: NamespaceArgument = None
 ) -> list[KeyValue] | None:
     """Return the key-value pairs."""
-    key = (ImagingKind.IMAGE_PROJECT, root.omero_id)
-    pairs = await info.context.loaders.key_values.load(key)
-    return in_namespace(pairs, namespace)
+    return await alone(KEY_VALUES, root, info, namespace=namespace)
 
 
+@batched(TAGS)
 async def resolve_tags(root: strawberry.Parent[ImageProjectRecord], info: Info) -> list[Tag] | None:
     """Return the tags."""
-    return await info.context.loaders.tags.load((ImagingKind.IMAGE_PROJECT, root.omero_id))
+    return await alone(TAGS, root, info)
 
 
+@batched(PROJECT)
 async def resolve_project(
     root: strawberry.Parent[ImageProjectRecord], info: Info
 ) -> Annotated[Project, strawberry.lazy("api.types.project")] | None:
     """Cross the link to the openBIS project."""
-    fetch = lookahead.project_fetch(selection(info))
-    return await imaging.project_of_image_project(info.context, root.omero_id, fetch)
+    return await alone(PROJECT, root, info)
 
 
 async def resolve_link(

@@ -9,12 +9,16 @@ import strawberry
 
 from api.selection import Info
 from api.types.link import Link, ProjectLink, SampleLink
-from api.types.source import Source, own
-from api.types.user_error import UserError
+from api.types.link_discovery import DiscoverLinksPayload, RepairLinksPayload
+from api.types.source import own
+from api.types.user_error import UserError, user_errors
+from backends.fetch import Fetch
+from link_store.findings import FindingKind
 from link_store.records import LinkKind
-from resolvers import links
+from resolvers import catalog, links
 from resolvers.errors import BadInput
 from resolvers.links.ids import link_ref, omero_id, openbis_id
+from resolvers.paging import MAXIMUM_PAGE
 
 CHANGED: Final = "Whether anything was changed, or would be in a dry run."
 ERRORS: Final = "Why nothing was done; with ANNOTATION_DRIFT, what is left to be written down."
@@ -191,6 +195,88 @@ class LinkCommands:
         )
         return payload(LinkPayload, outcome, fields)
 
+    @strawberry.mutation(
+        description="Take over what conventions have linked: names, ids in properties, addresses "
+        "in comments, annotations, LINK data sets. Links that are beyond doubt are made, where you "
+        "may make them; the rest is told. For a whole institute use `omnibis links discover`."
+    )
+    async def discover_links(
+        self,
+        info: Info,
+        project: Annotated[
+            str | None,
+            strawberry.argument(description="Only this project, by identifier or code."),
+        ] = None,
+        first: Annotated[
+            int, strawberry.argument(description="How many of each list to tell, 500 at most.")
+        ] = 50,
+        dry_run: DryRun = False,
+    ) -> DiscoverLinksPayload:
+        """Discover links."""
+        if not 0 <= first <= MAXIMUM_PAGE:
+            raise BadInput(f"`first` must be between 0 and {MAXIMUM_PAGE}; it is {first}.")
+        context = info.context
+        within = None
+        if project is not None:
+            within = await catalog.project_by_identifier(context, project, Fetch.of("space"))
+        told: dict[str, Any] = {"proposals": [], "ambiguities": [], "user_errors": []}
+        counts: dict[str, Any] = dict.fromkeys(("proposed", "linked", "ambiguous"), 0)
+        async for found in links.discover(context, within, dry_run=dry_run, progress=no_progress):
+            counts["proposed"] += len(found.proposals)
+            counts["linked"] += sum(one.linked for one in found.proposals)
+            counts["ambiguous"] += len(found.ambiguities)
+            told["proposals"] += found.proposals[: first - len(told["proposals"])]
+            told["ambiguities"] += found.ambiguities[: first - len(told["ambiguities"])]
+            told["user_errors"] += user_errors(found.remarks)
+        return DiscoverLinksPayload(**counts, **told)
+
+    @strawberry.mutation(
+        description="Mend findings of `linkAudit` as each of them names: those of the kinds, with "
+        "the ids, that you give. What is no longer wrong is left alone."
+    )
+    async def repair_links(
+        self,
+        info: Info,
+        kinds: Annotated[
+            list[FindingKind] | None, strawberry.argument(description="Only findings of these.")
+        ] = None,
+        ids: Annotated[
+            list[strawberry.ID] | None, strawberry.argument(description="Only these findings.")
+        ] = None,
+        project: Annotated[
+            str | None,
+            strawberry.argument(description="Only this project, by identifier or code."),
+        ] = None,
+        dry_run: DryRun = False,
+    ) -> RepairLinksPayload:
+        """Repair links."""
+        context = info.context
+        within = None
+        if project is not None:
+            within = await catalog.project_by_identifier(context, project, Fetch.of("space"))
+        results: list[Any] = []
+        repaired = 0
+        async for one in links.repair(
+            context,
+            within,
+            kinds=kinds or (),
+            ids=ids or (),
+            dry_run=dry_run,
+            progress=no_progress,
+        ):
+            repaired += one.done
+            results += [one] * (len(results) < MAXIMUM_PAGE)
+        lacking = set(ids or ()) - {links.finding_id(one.finding) for one in results}
+        lost = [
+            links.Remark(links.Code.NOT_FOUND, f"There is no finding {each} (any more).", "ids")
+            for each in sorted(lacking)
+        ]
+        return RepairLinksPayload(repaired=repaired, results=results, user_errors=user_errors(lost))
+
+
+def no_progress(_name: str, _done: int, _total: int | None) -> None:
+    """Tell nobody: a request has no bar."""
+
 
 def payload(kind: Any, outcome: links.Outcome, fields: Mapping[str, str]) -> Any:
     """Make a payload; a link's record stands where its type is named."""
@@ -199,18 +285,3 @@ def payload(kind: Any, outcome: links.Outcome, fields: Mapping[str, str]) -> Any
         changed=outcome.changed,
         user_errors=user_errors(outcome.remarks, fields),
     )
-
-
-def user_errors(
-    remarks: tuple[links.Remark, ...], fields: Mapping[str, str] | None = None
-) -> list[UserError]:
-    """Tell remarks in the words of a mutation's arguments."""
-    return [
-        UserError(
-            code=remark.code.value,
-            message=remark.message,
-            field=(fields or {}).get(remark.field or "", remark.field),
-            source=None if remark.source is None else Source(remark.source.value),
-        )
-        for remark in remarks
-    ]

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import strawberry
 
-from api.selection import Info, selection
-from api.types.entity import (
-    CODE_ARGUMENT,
-    properties_of,
-    property_of,
-    registrator_of,
-    type_of,
-)
+from api.edges import Batched, alone, batched
+from api.selection import Info
+from api.types.entity import CODE_ARGUMENT, plain, properties_of, property_of, relation, type_of
 from api.types.entity_type import OmicsDatasetType
 from api.types.experiment import Experiment
 from api.types.filters import OmicsKind
@@ -25,7 +21,7 @@ from api.types.scalars import BigInt
 from api.types.source import openbis
 from backends.fetch import Fetch
 from backends.records import Kind, OmicsDatasetRecord
-from resolvers import catalog, lookahead
+from resolvers import lookahead
 
 if TYPE_CHECKING:
     from api.types.sample import Sample
@@ -44,9 +40,49 @@ class ContentCopy:
     )
 
 
+_OMICS = Kind.OMICS_DATASET
+
+
+def _at_the_store(name: str) -> Batched:
+    read = attrgetter(name)
+    return relation(_OMICS, lambda _tree: Fetch.of("location"), lambda record, _ask: read(record))
+
+
+TYPE = type_of(_OMICS)
+PROPERTIES = properties_of(_OMICS)
+PROPERTY = property_of(_OMICS)
+REGISTRATOR = plain(_OMICS, "registrator")
+SIZE = _at_the_store("size")
+FORMAT = _at_the_store("file_format")
+LOCATION = _at_the_store("location")
+STATUS = _at_the_store("status")
+CONTENT_COPIES = plain(_OMICS, "content_copies")
+SAMPLE = relation(
+    _OMICS,
+    lambda tree: Fetch.of(sample=lookahead.sample_fetch(tree)),
+    lambda dataset, _ask: dataset.sample,
+)
+EXPERIMENT = relation(
+    _OMICS,
+    lambda tree: Fetch.of(experiment=lookahead.experiment_fetch(tree)),
+    lambda dataset, _ask: dataset.experiment,
+)
+PARENTS = relation(
+    _OMICS,
+    lambda tree: Fetch.of(parents=lookahead.omics_fetch(tree)),
+    lambda dataset, _ask: dataset.parents or (),
+)
+CHILDREN = relation(
+    _OMICS,
+    lambda tree: Fetch.of(children=lookahead.omics_fetch(tree)),
+    lambda dataset, _ask: dataset.children or (),
+)
+
+
+@batched(TYPE)
 async def resolve_type(root: strawberry.Parent[OmicsDatasetRecord], info: Info) -> OmicsDatasetType:
     """Return the dataset's type."""
-    return await type_of(root, info)
+    return await alone(TYPE, root, info)
 
 
 def resolve_kind(root: strawberry.Parent[OmicsDatasetRecord]) -> OmicsKind | None:
@@ -54,88 +90,92 @@ def resolve_kind(root: strawberry.Parent[OmicsDatasetRecord]) -> OmicsKind | Non
     return OmicsKind(root.kind) if root.kind else None
 
 
+@batched(PROPERTIES)
 async def resolve_properties(
     root: strawberry.Parent[OmicsDatasetRecord], info: Info
 ) -> list[Property]:
     """Return the dataset's properties."""
-    return await properties_of(root, info)
+    return await alone(PROPERTIES, root, info)
 
 
+@batched(PROPERTY)
 async def resolve_property(
     root: strawberry.Parent[OmicsDatasetRecord], info: Info, code: Annotated[str, CODE_ARGUMENT]
 ) -> Property | None:
     """Return one property."""
-    return await property_of(root, info, code)
+    return await alone(PROPERTY, root, info, code=code)
 
 
+@batched(REGISTRATOR)
 async def resolve_registrator(
     root: strawberry.Parent[OmicsDatasetRecord], info: Info
 ) -> Person | None:
     """Return who registered the dataset."""
-    return await registrator_of(root, info)
+    return await alone(REGISTRATOR, root, info)
 
 
+@batched(SIZE)
 async def resolve_size(root: strawberry.Parent[OmicsDatasetRecord], info: Info) -> BigInt | None:
     """Return the size in bytes."""
-    return (await _with(root, info, Fetch.of("location"))).size
+    return await alone(SIZE, root, info)
 
 
+@batched(FORMAT)
 async def resolve_format(root: strawberry.Parent[OmicsDatasetRecord], info: Info) -> str | None:
     """Return the file format."""
-    return (await _with(root, info, Fetch.of("location"))).file_format
+    return await alone(FORMAT, root, info)
 
 
+@batched(LOCATION)
 async def resolve_location(root: strawberry.Parent[OmicsDatasetRecord], info: Info) -> str | None:
     """Return the location in the data store."""
-    return (await _with(root, info, Fetch.of("location"))).location
+    return await alone(LOCATION, root, info)
 
 
+@batched(STATUS)
 async def resolve_status(root: strawberry.Parent[OmicsDatasetRecord], info: Info) -> str | None:
     """Return the archiving status."""
-    return (await _with(root, info, Fetch.of("location"))).status
+    return await alone(STATUS, root, info)
 
 
+@batched(CONTENT_COPIES)
 async def resolve_content_copies(
     root: strawberry.Parent[OmicsDatasetRecord], info: Info
 ) -> list[ContentCopy]:
     """Return where a linked dataset's content is."""
-    return (await _with(root, info, Fetch.of("content_copies"))).content_copies
+    return await alone(CONTENT_COPIES, root, info)
 
 
+@batched(SAMPLE)
 async def resolve_sample(
     root: strawberry.Parent[OmicsDatasetRecord], info: Info
 ) -> Annotated[Sample, strawberry.lazy("api.types.sample")] | None:
     """Return the sample it was measured on."""
-    fetch = Fetch.of(sample=lookahead.sample_fetch(selection(info)))
-    return (await _with(root, info, fetch)).sample
+    return await alone(SAMPLE, root, info)
 
 
+@batched(EXPERIMENT)
 async def resolve_experiment(
     root: strawberry.Parent[OmicsDatasetRecord], info: Info
 ) -> Experiment | None:
     """Return the experiment it belongs to."""
-    fetch = Fetch.of(experiment=lookahead.experiment_fetch(selection(info)))
-    return (await _with(root, info, fetch)).experiment
+    return await alone(EXPERIMENT, root, info)
 
 
+@batched(PARENTS)
 async def resolve_parents(
     root: strawberry.Parent[OmicsDatasetRecord], info: Info
 ) -> list[OmicsDataset]:
     """Return what it was derived from."""
-    fetch = Fetch.of(parents=lookahead.omics_fetch(selection(info)))
-    return (await _with(root, info, fetch)).parents or ()
+    return await alone(PARENTS, root, info)
 
 
+@batched(CHILDREN)
 async def resolve_children(
     root: strawberry.Parent[OmicsDatasetRecord], info: Info
 ) -> list[OmicsDataset]:
     """Return what was derived from it."""
-    fetch = Fetch.of(children=lookahead.omics_fetch(selection(info)))
-    return (await _with(root, info, fetch)).children or ()
-
-
-async def _with(root: OmicsDatasetRecord, info: Info, fetch: Fetch) -> OmicsDatasetRecord:
-    return await catalog.with_relation(info.context, Kind.OMICS_DATASET, root, fetch)
+    return await alone(CHILDREN, root, info)
 
 
 @strawberry.federation.type(

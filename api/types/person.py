@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import strawberry
 
+from api.edges import Ask, Batched, alone, batched
 from api.selection import Info
 from api.types.scalars import BigInt
 from api.types.source import omero, openbis
@@ -40,11 +42,31 @@ class Group:
     description: str | None = omero("What the group is for.", "ExperimenterGroup.description")
 
 
+async def _owners(rows: Sequence[Any], ask: Ask) -> Sequence[Any]:
+    found: Sequence[Any] = await ask.context.loaders.experimenters.load_many(
+        [row.owner_id for row in rows]
+    )
+    return found
+
+
+async def _groups(rows: Sequence[Any], ask: Ask) -> Sequence[Any]:
+    found: Sequence[Any] = await ask.context.loaders.groups.load_many(
+        [row.group_id for row in rows]
+    )
+    return found
+
+
+OWNER = Batched(_owners)
+GROUP = Batched(_groups)
+
+
+@batched(OWNER)
 async def resolve_owner(root: strawberry.Parent[Any], info: Info) -> Experimenter | None:
     """Return who owns an image, image dataset or image project."""
-    return await info.context.loaders.experimenters.load(root.owner_id)
+    return await alone(OWNER, root, info)
 
 
+@batched(GROUP)
 async def resolve_group(root: strawberry.Parent[Any], info: Info) -> Group | None:
     """Return the group that an image, image dataset or image project is shared in."""
-    return await info.context.loaders.groups.load(root.group_id)
+    return await alone(GROUP, root, info)

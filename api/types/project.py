@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import strawberry
 
+from api.edges import Ask, Batched, alone, batched
 from api.selection import Info, selection
 from api.types.connection import After, Before, Connection, First, Last, paginate_entities
 from api.types.design import Design
+from api.types.entity import plain
 from api.types.experiment import Experiment
 from api.types.filters import ExperimentWhere, SampleWhere, filter_of
 from api.types.image_project import ImageProject
@@ -20,28 +23,31 @@ from api.types.sample import Sample
 from api.types.sort import EntityOrder, EntityOrderBy, sort_of
 from api.types.source import links, openbis, own
 from api.types.statistics import Statistics
-from backends.fetch import Fetch
 from backends.records import Kind, ProjectRecord
-from resolvers import catalog, imaging, lookahead, overview
+from resolvers import catalog, crossing, lookahead, overview
 from resolvers.paging import Window
 
+SPACE = plain(Kind.PROJECT, "space")
+REGISTRATOR = plain(Kind.PROJECT, "registrator")
+LEADER = plain(Kind.PROJECT, "leader")
 
+
+@batched(SPACE)
 async def resolve_space(root: strawberry.Parent[ProjectRecord], info: Info) -> str | None:
     """Return the code of the project's space."""
-    fetch = Fetch.of("space")
-    return (await catalog.with_relation(info.context, Kind.PROJECT, root, fetch)).space
+    return await alone(SPACE, root, info)
 
 
+@batched(REGISTRATOR)
 async def resolve_registrator(root: strawberry.Parent[ProjectRecord], info: Info) -> Person | None:
     """Return who registered the project."""
-    fetch = Fetch.of("registrator")
-    return (await catalog.with_relation(info.context, Kind.PROJECT, root, fetch)).registrator
+    return await alone(REGISTRATOR, root, info)
 
 
+@batched(LEADER)
 async def resolve_leader(root: strawberry.Parent[ProjectRecord], info: Info) -> Person | None:
     """Return who leads the project."""
-    fetch = Fetch.of("leader")
-    return (await catalog.with_relation(info.context, Kind.PROJECT, root, fetch)).leader
+    return await alone(LEADER, root, info)
 
 
 async def resolve_experiments(
@@ -126,17 +132,35 @@ async def resolve_design(root: strawberry.Parent[ProjectRecord], info: Info) -> 
     return await overview.design(info.context, root.perm_id)
 
 
+async def _image_projects(projects: Sequence[ProjectRecord], ask: Ask) -> Sequence[Any]:
+    fetch = lookahead.image_project_fetch(ask.tree)
+    perm_ids = [project.perm_id for project in projects]
+    return await crossing.image_projects_of_projects(ask.context, perm_ids, fetch)
+
+
+async def _links(projects: Sequence[ProjectRecord], ask: Ask) -> Sequence[Any]:
+    found: Sequence[Any] = await ask.context.loaders.project_links.load_many(
+        [project.perm_id for project in projects]
+    )
+    return found
+
+
+IMAGE_PROJECT = Batched(_image_projects)
+LINK = Batched(_links)
+
+
+@batched(IMAGE_PROJECT)
 async def resolve_image_project(
     root: strawberry.Parent[ProjectRecord], info: Info
 ) -> ImageProject | None:
     """Cross the project link."""
-    fetch = lookahead.image_project_fetch(selection(info))
-    return await imaging.image_project_of_project(info.context, root.perm_id, fetch)
+    return await alone(IMAGE_PROJECT, root, info)
 
 
+@batched(LINK)
 async def resolve_link(root: strawberry.Parent[ProjectRecord], info: Info) -> ProjectLink | None:
     """Return the project link."""
-    return await info.context.loaders.project_links.load(root.perm_id)
+    return await alone(LINK, root, info)
 
 
 @strawberry.federation.type(

@@ -6,13 +6,16 @@ declared types, which are read once per viewer and remembered for a minute.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import strawberry
 
+from api.edges import Ask, Batched, alone, batched
 from api.selection import Info
 from api.types.source import openbis
-from backends.records import PropertyRecord
+from backends.records import PropertyDefinitionRecord, PropertyRecord
 from resolvers import masterdata
 
 
@@ -55,31 +58,51 @@ class PropertyDefinition:
     )
 
 
+def declared(read: Callable[[PropertyDefinitionRecord | None, PropertyRecord], Any]) -> Batched:
+    """How a field is answered that needs what openBIS declares about the property."""
+
+    async def many(rows: Sequence[PropertyRecord], ask: Ask) -> list[Any]:
+        known = await masterdata.definitions(ask.context)
+        return [read(known.get(row.code), row) for row in rows]
+
+    return Batched(many)
+
+
+LABEL = declared(lambda definition, _property: definition.label if definition else None)
+DATA_TYPE = declared(lambda definition, _property: definition.data_type if definition else None)
+NUMBER = declared(masterdata.number)
+TIMESTAMP = declared(masterdata.timestamp)
+TERM = declared(masterdata.term)
+
+
+@batched(LABEL)
 async def resolve_label(root: strawberry.Parent[PropertyRecord], info: Info) -> str | None:
     """Return the declared label."""
-    declared = await masterdata.definition(info.context, root.code)
-    return declared.label if declared else None
+    return await alone(LABEL, root, info)
 
 
+@batched(DATA_TYPE)
 async def resolve_data_type(root: strawberry.Parent[PropertyRecord], info: Info) -> str | None:
     """Return the declared data type."""
-    declared = await masterdata.definition(info.context, root.code)
-    return declared.data_type if declared else None
+    return await alone(DATA_TYPE, root, info)
 
 
+@batched(NUMBER)
 async def resolve_number(root: strawberry.Parent[PropertyRecord], info: Info) -> float | None:
     """Return a numeric value."""
-    return await masterdata.number(info.context, root)
+    return await alone(NUMBER, root, info)
 
 
+@batched(TIMESTAMP)
 async def resolve_timestamp(root: strawberry.Parent[PropertyRecord], info: Info) -> datetime | None:
     """Return a date value."""
-    return await masterdata.timestamp(info.context, root)
+    return await alone(TIMESTAMP, root, info)
 
 
+@batched(TERM)
 async def resolve_term(root: strawberry.Parent[PropertyRecord], info: Info) -> Term | None:
     """Return the vocabulary term."""
-    return await masterdata.term(info.context, root)
+    return await alone(TERM, root, info)
 
 
 @strawberry.type(description="One property of one openBIS entity, with its value.")

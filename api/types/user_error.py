@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import strawberry
 
 from api.types.source import Source, own
+from resolvers.links import Remark
 
 
 @strawberry.type(description="Something that the user can mend.")
@@ -15,3 +18,18 @@ class UserError:
     message: str = own("What to do.")
     field: str | None = own("The argument it is about.")
     source: Source | None = own("The system that refused, if one did.")
+
+
+def user_errors(
+    remarks: Sequence[Remark], fields: Mapping[str, str] | None = None
+) -> list[UserError]:
+    """Tell remarks in the words of a mutation's arguments."""
+    return [
+        UserError(
+            code=remark.code.value,
+            message=remark.message,
+            field=(fields or {}).get(remark.field or "", remark.field),
+            source=None if remark.source is None else Source(remark.source.value),
+        )
+        for remark in remarks
+    ]

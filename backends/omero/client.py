@@ -20,7 +20,7 @@ from backends.omero import containers, decode, facets, images, queries, thumbnai
 from backends.omero.asking import Ask
 from backends.omero.containers import IMAGE_DATASET, IMAGE_PROJECT
 from backends.omero.linkage import Linkage
-from backends.omero.transport import OmeroIdentity, OmeroTransport
+from backends.omero.transport import HqlValue, OmeroIdentity, OmeroTransport
 from backends.records import (
     ExperimenterRecord,
     GroupRecord,
@@ -95,6 +95,30 @@ class OmeroClient(Linkage):
             "openAnother",
             lambda: self._transport.open_another(
                 session, life_seconds=life_seconds, idle_seconds=idle_seconds
+            ),
+            call,
+            safe=False,
+        )
+
+    async def open_for(
+        self, session: SecretStr, user: str, call: Call, *, life_seconds: int, idle_seconds: int
+    ) -> SecretStr:
+        """Open a session of another user, as an administrator (sudo); never repeated.
+
+        Args:
+            session: the administrator's.
+            user: for whom.
+            call: the request's meter and deadline.
+            life_seconds: how long it may live.
+            idle_seconds: how long it may be idle.
+
+        Raises:
+            AccessDenied: who asks may not, or there is no such user.
+        """
+        return await self._lane.call(
+            "openFor",
+            lambda: self._transport.open_for(
+                session, user, life_seconds=life_seconds, idle_seconds=idle_seconds
             ),
             call,
             safe=False,
@@ -248,11 +272,11 @@ class OmeroClient(Linkage):
         """How many matching images each dataset has: of these, or of all that have any."""
         return await images.datasets_with(self._ask(session, call), where, ids)
 
-    async def count_datasets_with_images(
-        self, session: SecretStr, where: ImageFilter | None, call: Call
-    ) -> int:
-        """How many datasets have a matching image."""
-        return await images.count_datasets_with(self._ask(session, call), where)
+    async def image_values(
+        self, session: SecretStr, key: str, ids: Collection[int], call: Call
+    ) -> dict[int, dict[str, int]]:
+        """How many images of each dataset have each value of a key-value pair's key."""
+        return await images.values_of(self._ask(session, call), key, ids)
 
     async def thumbnails(
         self, session: SecretStr, ids: Collection[int], size: int, call: Call
@@ -277,6 +301,30 @@ class OmeroClient(Linkage):
         ask = self._ask(session, call)
         found = await facets.tags(ask, kind, ask.scope(ids))
         return {number: found.get(number, ()) for number in ids}
+
+    async def images_by_hash(
+        self, session: SecretStr, hashes: Collection[str], call: Call
+    ) -> dict[str, tuple[int, ...]]:
+        """Images that were imported from files with these checksums, oldest first."""
+        if not hashes:
+            return {}
+        bound = {"hashes": tuple(hashes)}
+        found: dict[str, tuple[int, ...]] = {}
+        for digest, number in await self._ask(session, call).rows(queries.IMAGES_BY_HASH, bound):
+            found[digest] = (*found.get(digest, ()), number)
+        return found
+
+    async def tags_by_text(
+        self, session: SecretStr, texts: Collection[str], group: int, call: Call
+    ) -> dict[str, int]:
+        """The oldest tag of a group with each of these texts."""
+        if not texts:
+            return {}
+        bound: dict[str, HqlValue] = {"texts": tuple(texts), "group": group}
+        found: dict[str, int] = {}
+        for text, number in await self._ask(session, call).rows(queries.TAGS_BY_TEXT, bound):
+            found.setdefault(text, number)
+        return found
 
     async def experimenters(
         self, session: SecretStr, ids: Collection[int], call: Call

@@ -6,9 +6,10 @@ and timezone-aware UTC in records; a quantity without number or unit is no quant
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from backends.omero.queries import CONTAINER_WIDTH, IMAGE_WIDTH
@@ -35,9 +36,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def moment(milliseconds: int | None) -> datetime | None:
     """A time of the wire as aware UTC."""
-    return None if milliseconds is None else _EPOCH + timedelta(milliseconds=milliseconds)
+    return None if milliseconds is None else _EPOCH + timedelta(0, 0, 0, milliseconds)
 
 
+@lru_cache(
+    maxsize=16384, typed=True
+)  # the images of a study have the same few: one record serves them all
 def quantity(value: float | None, unit: str | None) -> Quantity | None:
     """A length from its two columns."""
     return None if value is None or unit is None else Quantity(value, length_name(unit))
@@ -101,6 +105,11 @@ INSTRUMENT_WIDTH = 5
 
 def objective(row: Row) -> ObjectiveRecord | None:
     """The objective and its settings; None for an image without."""
+    return _objective(*row)
+
+
+@lru_cache(maxsize=1024, typed=True)  # thousands of images are taken with the same few
+def _objective(*row: Any) -> ObjectiveRecord | None:
     omero_id, manufacturer, model, nominal, calibrated, aperture, immersion, correction = row[:8]
     distance, distance_unit, medium, refractive_index = row[8:]
     if omero_id is None:
@@ -122,6 +131,11 @@ def objective(row: Row) -> ObjectiveRecord | None:
 
 def instrument(row: Row) -> InstrumentRecord | None:
     """The instrument with its microscope; None for an image without."""
+    return _instrument(*row)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _instrument(*row: Any) -> InstrumentRecord | None:
     omero_id, manufacturer, model, serial_number, kind = row
     if omero_id is None:
         return None
@@ -156,11 +170,15 @@ def key_values(rows: Iterable[Row]) -> dict[int, tuple[KeyValueRecord, ...]]:
     """Pairs by object; an annotation that several users linked counts once."""
     found: dict[int, list[KeyValueRecord]] = {}
     first_link: dict[tuple[int, int], int] = {}
+    current: tuple[int | None, int | None] = (None, None)
+    append: Callable[[KeyValueRecord], None] | None = None
     for parent, link, annotation, namespace, key, value in rows:
-        if first_link.setdefault((parent, annotation), link) == link:
-            found.setdefault(parent, []).append(
-                KeyValueRecord(annotation, namespace, key or "", value or "")
-            )
+        if (parent, link) != current:  # the pairs of an annotation stand together
+            current = (parent, link)
+            counts = first_link.setdefault((parent, annotation), link) == link
+            append = found.setdefault(parent, []).append if counts else None
+        if append is not None:
+            append(KeyValueRecord(annotation, namespace, key or "", value or ""))
     return _frozen(found)
 
 

@@ -94,6 +94,13 @@ class IceTransport:
         life, idle = timedelta(seconds=life_seconds), timedelta(seconds=idle_seconds)
         return await self.sessions.another(session, life=life, idle=idle)
 
+    async def open_for(
+        self, session: SecretStr, user: str, *, life_seconds: int, idle_seconds: int
+    ) -> SecretStr:
+        """Open a session of another user, in that user's own default group."""
+        life, idle = timedelta(seconds=life_seconds), timedelta(seconds=idle_seconds)
+        return await self.sudo(session, user, life=life, idle=idle)
+
     async def version(self, session: SecretStr) -> str:
         """Return the server's version."""
 

@@ -134,15 +134,14 @@ async def datasets_with(
         beyond = rows[-1][0]
 
 
-async def count_datasets_with(ask: Ask, where: ImageFilter | None) -> int:
-    """How many datasets have a matching image."""
-    predicates = Predicates()
-    clause = predicates.image(where)
-    if clause is False:
-        return 0
-    counting = queries.COUNT_DATASETS_WITH_IMAGES.filter(clause)
-    rows = await ask.rows(counting, predicates.parameters.values)
-    return int(rows[0][0])
+async def values_of(ask: Ask, key: str, ids: Collection[int]) -> dict[int, dict[str, int]]:
+    """How many images of each dataset have each value of a key: a call per chunk of datasets."""
+    projection = queries.IMAGE_VALUES_OF_DATASETS.filter("l.parent.id in (:ids)")
+    found: dict[int, dict[str, int]] = {}
+    for rows in await ask.rows_in(ask.scope(ids), projection, {"key": key}):
+        for dataset, value, number in rows:
+            found.setdefault(dataset, {})[value] = number
+    return found
 
 
 # --- Per dataset ----------------------------------------------------------------------------------

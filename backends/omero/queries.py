@@ -130,10 +130,14 @@ DATASETS_WITH_IMAGES = Projection(
     group="l.parent.id",
     order=("l.parent.id",),
 )
-COUNT_DATASETS_WITH_IMAGES = Projection(
-    "countDatasetsWithImages",
-    ("count(distinct l.parent.id)",),
-    "DatasetImageLink l join l.child i",
+# The values of one key among the images of datasets, with how many images have each.
+IMAGE_VALUES_OF_DATASETS = Projection(
+    "imageValuesOfDatasets",
+    ("l.parent.id", "mv.value", "count(distinct i.id)"),
+    "DatasetImageLink l join l.child i join i.annotationLinks al join al.child a "
+    "join a.mapValue mv",
+    ("mv.name = :key",),
+    group="l.parent.id, mv.value",
 )
 
 
@@ -360,4 +364,21 @@ GROUPS = Projection(
     ("g.id", "g.name", "g.description"),
     "ExperimenterGroup g",
     ("g.id in (:ids)",),
+)
+# P46: images by the checksum of a file that they were imported from.
+IMAGES_BY_HASH = Projection(
+    "imagesByHash",
+    ("o.hash", "i.id"),
+    "Image i left outer join i.fileset fs left outer join fs.usedFiles e"
+    " left outer join e.originalFile o",
+    ("o.hash in (:hashes)",),
+    order=("i.id",),
+)
+# P47: tags of a group by their text.
+TAGS_BY_TEXT = Projection(
+    "tagsByText",
+    ("t.textValue", "t.id"),
+    "TagAnnotation t",
+    ("t.textValue in (:texts)", "t.details.group.id = :group"),
+    order=("t.id",),
 )

@@ -74,6 +74,12 @@ class OmeroTransport(Protocol):
         """
         ...
 
+    async def open_for(
+        self, session: SecretStr, user: str, *, life_seconds: int, idle_seconds: int
+    ) -> SecretStr:
+        """Open a session of another user, as an administrator (`createSessionWithTimeouts`)."""
+        ...
+
     async def projection(
         self,
         session: SecretStr,

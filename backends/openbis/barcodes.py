@@ -41,6 +41,14 @@ def barcode(project: str, number: int) -> str:
     return stem + check_character(stem)
 
 
+def barcode_number(code: str) -> int | None:
+    """Return which of its project's barcodes a code is; None for what is no barcode."""
+    if not is_barcode(code):
+        return None
+    counter, letter = int(code[5:8]), LETTERS.index(code[8])
+    return letter * LAST_COUNTER + counter if counter else None
+
+
 def is_barcode(code: str) -> bool:
     """Tell whether a text is a barcode with the right check character; case matters."""
     return bool(BARCODE.fullmatch(code)) and check_character(code[:STEM_LENGTH]) == code[-1]

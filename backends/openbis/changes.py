@@ -96,36 +96,44 @@ class Changing:
         decoder = Decoder(answer)
         return tuple(_deletion(decoder, bean) for bean in decoder.objects(answer))
 
-    async def updatable(
+    async def rights(
         self, token: SecretStr, kind: Kind, ids: Collection[str], call: Call
-    ) -> frozenset[str]:
-        """Those of some entities that the viewer may change, as openBIS itself says."""
-        return await self._with_right(token, kind, ids, "UPDATE", call)
+    ) -> dict[str, frozenset[str]]:
+        """What the viewer may do with some entities, as openBIS itself says.
 
-    async def creatable(
-        self, token: SecretStr, kind: Kind, identifiers: Collection[str], call: Call
-    ) -> frozenset[str]:
-        """Those of some entities, which do not exist yet, that the viewer may create."""
-        return await self._with_right(token, kind, identifiers, "CREATE", call)
-
-    async def _with_right(
-        self, token: SecretStr, kind: Kind, ids: Collection[str], right: str, call: Call
-    ) -> frozenset[str]:
+        Returns:
+            UPDATE and DELETE of what there is, CREATE of what is not there yet, named by its
+            identifier; nothing of what the viewer does not see.
+        """
         if not ids:
-            return frozenset()
+            return {}
         asked = [identify(kind, each) for each in ids]
         answer = await self._wire.call(
             "getRights", [token.get_secret_value(), asked, RIGHTS_FETCH], call
         )
         decoder = Decoder(answer)
-        allowed = {
-            name for name, bean in decoder.pairs(answer) if right in (bean.get("rights") or ())
+        told = {
+            name: frozenset(str(right) for right in bean.get("rights") or ())
+            for name, bean in decoder.pairs(answer)
         }
-        return frozenset(
-            each
+        return {
+            each: told.get(bean.get("identifier") or bean.get("permId") or "", frozenset())
             for each, bean in zip(ids, asked, strict=True)
-            if bean.get("identifier", bean.get("permId")) in allowed
-        )
+        }
+
+    async def updatable(
+        self, token: SecretStr, kind: Kind, ids: Collection[str], call: Call
+    ) -> frozenset[str]:
+        """Those of some entities that the viewer may change."""
+        told = await self.rights(token, kind, ids, call)
+        return frozenset(each for each, rights in told.items() if "UPDATE" in rights)
+
+    async def creatable(
+        self, token: SecretStr, kind: Kind, identifiers: Collection[str], call: Call
+    ) -> frozenset[str]:
+        """Those of some entities, which do not exist yet, that the viewer may create."""
+        told = await self.rights(token, kind, identifiers, call)
+        return frozenset(each for each, rights in told.items() if "CREATE" in rights)
 
 
 def _outcome(change: Change, result: Json, place: int) -> str | None:

@@ -28,6 +28,7 @@ from backends.openbis.changes import Changing
 from backends.openbis.collector import undisturbed
 from backends.openbis.decode import Decoder
 from backends.openbis.logic import Json
+from backends.openbis.masterdata import Extending
 from backends.openbis.operations import Count, Get, Operation, Request, Search, answer, requests
 from backends.openbis.results import IN_ORDER, SYNCHRONOUSLY, results_of, whole_results
 from backends.openbis.session import Sessions
@@ -46,7 +47,7 @@ __all__ = [
 ]
 
 
-class OpenbisClient(Changing):
+class OpenbisClient(Changing, Extending):
     """Asks one openBIS over one transport, and changes it, as its viewers.
 
     Args:

@@ -92,7 +92,7 @@ def _sample(f: SampleFilter) -> Condition:
     ]
     if f.project is not None:
         project = _project(f.project, _project_of_sample)
-        if all(isinstance(part, Not) for part in project):
+        if not any(map(_demanding, project)):
             parts.append(_project_of_sample([ANY_CODE], "AND"))  # there must be one at all
         parts += project
     if f.experiment is not None:
@@ -179,6 +179,19 @@ def _project_of_sample(conditions: list[Json], operator: str) -> Condition:
     """QBiC samples belong to a space; their project is the one of their experiment."""
     project = composite(PROJECT, conditions, operator)
     return Some((Leaf(composite(EXPERIMENT, [project])), Leaf(project)))
+
+
+def _demanding(condition: Condition) -> bool:
+    """Whether a condition on a related entity can hold only where there is one."""
+    match condition:
+        case Leaf():
+            return True
+        case Not():
+            return False
+        case Every(parts):
+            return any(map(_demanding, parts))
+        case Some(parts):
+            return all(map(_demanding, parts))
 
 
 def _nested(relation: str, owner: str, condition: Condition, *, family: bool = False) -> Condition:

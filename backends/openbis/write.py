@@ -159,9 +159,16 @@ class Emptying:
     deletions: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Restoring:
+    """Deletions of the trash that are taken back."""
+
+    deletions: Sequence[str]
+
+
 Creation: TypeAlias = NewProject | NewExperiment | NewSample | NewOmicsDataset
 Alteration: TypeAlias = ProjectUpdate | ExperimentUpdate | SampleUpdate | OmicsDatasetUpdate
-Change: TypeAlias = Creation | Alteration | Removal | Emptying
+Change: TypeAlias = Creation | Alteration | Removal | Emptying | Restoring
 
 CREATIONS = (NewProject, NewExperiment, NewSample, NewOmicsDataset)
 _CREATED: dict[type, Kind] = {
@@ -208,7 +215,7 @@ def operations(changes: Sequence[Change]) -> tuple[list[Json], list[tuple[int, i
     made: list[Json] = []
     places: list[tuple[int, int]] = []
     for change in changes:
-        if isinstance(change, Removal | Emptying):
+        if isinstance(change, Removal | Emptying | Restoring):
             made.append(_ending(change))
             places.append((len(made) - 1, 0))
             continue
@@ -220,11 +227,14 @@ def operations(changes: Sequence[Change]) -> tuple[list[Json], list[tuple[int, i
     return made, places
 
 
-def _ending(change: Removal | Emptying) -> Json:
-    """The operation that deletes."""
-    if isinstance(change, Emptying):
-        name = "as.dto.deletion.confirm.ConfirmDeletionsOperation"
-        return {"@type": name, "deletionIds": [_deletion_id(each) for each in change.deletions]}
+def _ending(change: Removal | Emptying | Restoring) -> Json:
+    """The operation that deletes, for the time being or for good, or takes that back."""
+    if not isinstance(change, Removal):
+        verb, name = (
+            ("confirm", "Confirm") if isinstance(change, Emptying) else ("revert", "Revert")
+        )
+        ids = [_deletion_id(each) for each in change.deletions]
+        return {"@type": f"as.dto.deletion.{verb}.{name}DeletionsOperation", "deletionIds": ids}
     naming = NAMES[change.kind]
     options = f"as.dto.{naming.package}.delete.{naming.entity}DeletionOptions"
     return {

@@ -56,6 +56,8 @@ class Study(_Part):
 class Sheet(_Part):
     """The form of the sheet."""
 
+    model_config = ConfigDict(str_strip_whitespace=False)  # a tab is one
+
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
 
 

@@ -65,6 +65,10 @@ class Vocabularies:
         close = difflib.get_close_matches(text.casefold(), texts, n=2 * NEAREST, cutoff=0.55)
         return tuple(dict.fromkeys(texts[each] for each in close))[:NEAREST]
 
+    def label(self, vocabulary: str, code: str) -> str | None:
+        """Return the label of a term, if it has one."""
+        return self._labels.get(vocabulary, {}).get(code)
+
     def _proposal(self, vocabulary: str, codes: tuple[str, ...]) -> str:
         if not codes:
             return ""

@@ -113,6 +113,7 @@ class CohortAnswer:
     member_ids: tuple[str, ...]  # permIds, sorted; those that surely belong to it
     completeness: Completeness
     funnel: tuple[FunnelStep, ...] = ()
+    total: int = 0  # of the ids; also where only their number was asked for
     context: Any = field(default=None, repr=False, compare=False)
 
     async def members(

@@ -7,12 +7,35 @@ evaluation, and what can be had without them costs no more than it must.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
-from resolvers.cohorts.answer import CohortAnswer, Completeness
+from backends.errors import Source
+from backends.fetch import Fetch
+from backends.filters import Page, PageRequest
+from resolvers.cohorts import facets
+from resolvers.cohorts.answer import CohortAnswer, Completeness, page_of
+from resolvers.cohorts.availability import MemberRow, availability
 from resolvers.cohorts.evaluation import Evaluation
+from resolvers.cohorts.facets import Facet, FacetBy
+from resolvers.cohorts.planner import Plan
 from resolvers.cohorts.predicates import CohortPredicate, Question, Unit, checked
 from resolvers.context import RequestContext
+from resolvers.errors import BadInput
+
+MOST_FACETS: Final = 12
+
+_NEEDING_IDS: Final = frozenset({"members", "facets", "availability"})
+_EVALUATED: Final = _NEEDING_IDS | {"totalCount", "completeness", "funnel"}
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A plan before it is run, and the calls that the evaluation made, estimates included."""
+
+    plan: Plan
+    calls: Mapping[Source, int] | None
 
 
 class Cohort:
@@ -53,14 +76,52 @@ class Cohort:
     async def total(self) -> int | None:
         """How many members there surely are; None where the candidates themselves are unknown."""
         answer = await self.answer()
-        return None if answer.completeness.at_most is None else len(answer.member_ids)
+        return None if answer.completeness.at_most is None else answer.total
 
     async def completeness(self) -> Completeness:
         """Whether anything is unknown."""
         return (await self.answer()).completeness
 
+    async def facets(self, by: Sequence[FacetBy]) -> list[Facet]:
+        """How the members spread over the values of some things.
+
+        Raises:
+            BadInput: a facet cannot be meant.
+            BackendError: openBIS does not answer.
+        """
+        asked = [facets.checked(each) for each in by]
+        if len(asked) > MOST_FACETS:
+            raise BadInput(f"At most {MOST_FACETS} facets at once; these are {len(asked)}.")
+        answer = await self.answer()
+        return [await facets.facet(self.context, answer.member_ids, each) for each in asked]
+
+    async def availability(self, page: PageRequest, fetch: Fetch) -> Page[MemberRow]:
+        """What there is of a page of members, and why something is missing."""
+        answer = await self.answer()
+        ids, has_more = page_of(answer.member_ids, page)
+        rows = await availability(self.context, ids, fetch, self._path)
+        keys = tuple((row.subject.perm_id, row.subject.perm_id) for row in rows)
+        return Page(tuple(rows), keys, has_more, answer.total if page.count else None)
+
+    async def explain(self) -> Explanation:
+        """The plan with the calls it is expected to cost, and those it did cost, if it was run.
+
+        Raises:
+            BackendError: openBIS does not answer.
+        """
+        plan = await self._evaluation.plan(as_written=self._as_written)
+        if not self._wanted & _EVALUATED:
+            return Explanation(plan, None)
+        await self.answer()
+        return Explanation(plan, dict(self._evaluation.meter.calls))
+
+    @property
+    def _as_written(self) -> bool:
+        return "funnel" in self._wanted
+
     async def _evaluate(self) -> CohortAnswer:
-        answer = await self._evaluation.run()
+        ids = bool(self._wanted & _NEEDING_IDS)
+        answer = await self._evaluation.run(as_written=self._as_written, ids=ids)
         for gap in answer.completeness.gaps:
             self.context.degrade(gap.failure, self._path)
         return answer

@@ -3,68 +3,167 @@
 Candidates come first, narrowed by whatever openBIS can be asked about them; each further clause is
 asked only about those that are left, and an empty set ends the work. What a source does not answer
 is unknown (`verdict.py`) and noted as a gap. `evaluate` is what others call; which clause comes
-first and how each is asked is decided in `planner.py`.
+first and how each is asked is decided in `planner.py`, who is a candidate in `units.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
 
 from backends.errors import AuthenticationFailed, BackendError, InvalidRequest, Source
-from backends.filters import ProjectFilter, SampleFilter, StringMatch
+from backends.filters import SampleFilter
+from backends.lane import Call, Meter
 from backends.records import Kind
-from resolvers import catalog
-from resolvers.cohorts.answer import CohortAnswer, Completeness, Gap
+from resolvers.cohorts import planner
+from resolvers.cohorts.answer import CohortAnswer, Completeness, FunnelStep, Gap
 from resolvers.cohorts.finding import Finder
-from resolvers.cohorts.predicates import (
-    CohortPredicate,
-    Question,
-    SpecimenPredicate,
-    Unit,
-    checked,
-)
-from resolvers.cohorts.shapes import Clause, clauses, describe, strict
+from resolvers.cohorts.planner import Sizes
+from resolvers.cohorts.predicates import CohortPredicate, Question, Unit, checked
+from resolvers.cohorts.shapes import Clause, clauses
+from resolvers.cohorts.specimens import Specimens
+from resolvers.cohorts.units import Units
 from resolvers.cohorts.verdict import NO_IDS, Verdict
 from resolvers.context import RequestContext
 from resolvers.errors import NotSignedIn
+from resolvers.loaders import Loaders
 
 
-async def evaluate(context: RequestContext, unit: Unit, where: CohortPredicate) -> CohortAnswer:
+async def evaluate(
+    context: RequestContext, unit: Unit, where: CohortPredicate, *, as_written: bool = False
+) -> CohortAnswer:
     """Answer a question as its viewer.
+
+    Args:
+        context: the request.
+        unit: what the cohort is made of.
+        where: which candidates belong to it.
+        as_written: decide the clauses in the order as written, and tell the funnel.
 
     Raises:
         BadInput: the predicate is too large, or makes no sense.
         InvalidRequest: a source cannot be asked a part of it.
     """
     question = checked(Question(unit, where))
-    return await Evaluation(context, question).run()
+    return await Evaluation(context, question).run(as_written=as_written)
 
 
 class Evaluation:
-    """One question on its way."""
+    """One question on its way; `meter` counts what it alone costs."""
 
     def __init__(self, context: RequestContext, question: Question) -> None:
-        self._context = context
+        self.meter = _Forwarding(to=context.call.meter)
+        self._context = RequestContext(
+            context.viewer,
+            context.services,
+            context.request_id,
+            Call(self.meter, context.call.deadline),
+            failures=context.failures,
+            degradations=context.degradations,
+        )
+        Loaders(self._context)
+        self._asked_in = context
         self._question = question
-        self._finder = Finder(context)
+        self._finder = Finder(self._context)
+        self._units = Units(self._context, self._finder, question.unit)
+        self._specimens = Specimens(self._finder, self._note)
+        self._sizes: Sizes | None = None
         self._gaps: list[Gap] = []
 
-    async def run(self) -> CohortAnswer:
-        """Evaluate the whole."""
+    # --- The whole
+
+    async def plan(self, *, as_written: bool = False) -> planner.Plan:
+        """What answering will cost, from counts alone.
+
+        Raises:
+            BackendError: openBIS does not answer.
+        """
+        return planner.make(self._question.where, await self.sizes(), as_written=as_written)
+
+    async def run(self, *, as_written: bool = False, ids: bool = True) -> CohortAnswer:
+        """Evaluate the whole.
+
+        Args:
+            as_written: keep to the order as written, and tell the funnel.
+            ids: whether the members' ids are wanted; where only openBIS decides, their number is
+                had without.
+        """
         parts = clauses(self._question.where)
+        funnel: list[FunnelStep] = []
         try:
-            base = await self._candidates([part.filter for part in parts if part.filter])
+            pushed = [part.filter for part in parts if part.filter is not None]
+            if not ids and len(pushed) == len(parts) and await self._units.counted_by_type(pushed):
+                return await self._counted(parts, as_written=as_written)
+            if as_written:
+                base = await self._written_candidates(parts, funnel)
+            else:
+                base = await self._units.among(pushed)
         except (BackendError, NotSignedIn) as error:
             self._note(error, "which candidates there are")
-            return self._answer(Verdict(NO_IDS, NO_IDS), at_most=None)
+            return self._answer(Verdict(NO_IDS, NO_IDS), None, ())
         verdict = Verdict.known(base)
-        for part in parts:
-            if part.filter is None and verdict.possible:
-                verdict &= await self._decide(part.where, verdict.possible)
-        return self._answer(verdict, at_most=len(verdict.possible))
+        rest = parts[len(funnel) - 1 :] if as_written else [p for p in parts if p.filter is None]
+        if rest and verdict.possible:
+            await self._estimate()
+        if not as_written and self._sizes is not None:
+            rest = planner.in_order(rest, self._sizes)
+        for part in rest:
+            if verdict.possible:
+                verdict &= await self._decide_clause(part, verdict.possible)
+            if as_written:
+                funnel.append(self._step(part, verdict))
+        return self._answer(verdict, len(verdict.possible), tuple(funnel))
 
-    def _answer(self, verdict: Verdict, *, at_most: int | None) -> CohortAnswer:
+    async def sizes(self) -> Sizes:
+        """Count what the plan needs to know, in one call.
+
+        Raises:
+            BackendError: openBIS does not answer.
+        """
+        where = self._question.where
+        if self._sizes is not None:
+            return self._sizes
+        pushed = [part.filter for part in clauses(where) if part.filter is not None]
+        asked = [
+            (Kind.SAMPLE, self._units.typed(pushed)),
+            (Kind.SAMPLE, self._units.typed([])),
+            (Kind.SAMPLE, SampleFilter()),
+            *planner.questions(where),
+        ]
+        units, all_units, samples, *numbers = await self._finder.counts(asked)
+        found = {filter_: number for (_, filter_), number in zip(asked[3:], numbers, strict=True)}
+        if units == 0:
+            units = len(await self._units.among(pushed))  # perhaps by root: no count tells
+        self._sizes = Sizes(units, max(all_units, units), samples, found)
+        return self._sizes
+
+    async def _estimate(self) -> None:
+        """Know the sizes, or do without: what fails here fails again where it matters."""
+        try:
+            self._specimens.sizes = await self.sizes()
+        except InvalidRequest:
+            raise
+        except (BackendError, NotSignedIn):
+            return
+
+    async def _counted(self, parts: list[Clause], *, as_written: bool) -> CohortAnswer:
+        """Numbers without ids, where openBIS alone decides."""
+        numbers = await self._prefixes(parts) if as_written else []
+        pushed = [part.filter for part in parts if part.filter is not None]
+        if not as_written:
+            numbers = await self._finder.counts([(Kind.SAMPLE, self._units.typed(pushed))])
+        funnel = self._prefix_steps(parts, numbers) if as_written else []
+        return CohortAnswer(
+            self._question,
+            (),
+            Completeness(complete=True, at_most=numbers[-1]),
+            tuple(funnel),
+            total=numbers[-1],
+            context=self._asked_in,
+        )
+
+    def _answer(
+        self, verdict: Verdict, at_most: int | None, funnel: tuple[FunnelStep, ...]
+    ) -> CohortAnswer:
         complete = verdict.complete and at_most is not None
         return CohortAnswer(
             question=self._question,
@@ -74,20 +173,65 @@ class Evaluation:
                 at_most=at_most,
                 gaps=() if complete else tuple(self._gaps),
             ),
-            context=self._context,
+            funnel=funnel,
+            total=len(verdict.sure),
+            context=self._asked_in,
         )
 
-    # --- Candidates
+    # --- The funnel
 
-    async def _candidates(self, filters: Sequence[SampleFilter]) -> frozenset[str]:
-        return await candidates(self._context, self._finder, self._question.unit, filters)
+    async def _written_candidates(
+        self, parts: list[Clause], funnel: list[FunnelStep]
+    ) -> frozenset[str]:
+        """The candidates after the clauses that come first and are openBIS' alone."""
+        leading = []
+        for part in parts:
+            if part.filter is None:
+                break
+            leading.append(part)
+        filters = [part.filter for part in leading if part.filter is not None]
+        if await self._units.counted_by_type([]):
+            funnel += self._prefix_steps(leading, await self._prefixes(leading))
+            return await self._units.among(filters)
+        left = await self._units.among([])
+        numbers = [len(left)]
+        for filter_ in filters:
+            left &= await self._units.among([filter_])
+            numbers.append(len(left))
+        funnel += self._prefix_steps(leading, numbers)
+        return left
+
+    async def _prefixes(self, leading: list[Clause]) -> list[int]:
+        """How many candidates there are after none, one, two … of the clauses: one call."""
+        filters = [part.filter for part in leading if part.filter is not None]
+        return await self._finder.counts(
+            [(Kind.SAMPLE, self._units.typed(filters[:n])) for n in range(len(filters) + 1)]
+        )
+
+    def _prefix_steps(self, leading: list[Clause], numbers: list[int]) -> list[FunnelStep]:
+        words = [self._units.words, *(part.words for part in leading)]
+        return [
+            FunnelStep(clause, Source.OPENBIS, number, number)
+            for clause, number in zip(words, numbers, strict=True)
+        ]
+
+    def _step(self, part: Clause, verdict: Verdict) -> FunnelStep:
+        samples = None
+        if part.filter is not None:
+            samples = len(verdict.sure)
+        elif part.where.has is not None:
+            samples = self._specimens.count(part.where.has, verdict.sure)
+        return FunnelStep(part.words, part.source, len(verdict.sure), samples, verdict.complete)
 
     # --- Conditions over candidates
 
     async def _decide(self, where: CohortPredicate, among: frozenset[str]) -> Verdict:
         """For which of the candidates a predicate holds."""
         verdict = Verdict.known(among)
-        for part in clauses(where):
+        parts = clauses(where)
+        if self._sizes is not None:
+            parts = planner.in_order(parts, self._sizes)
+        for part in parts:
             if not verdict.possible:
                 return verdict
             verdict &= await self._decide_clause(part, verdict.possible)
@@ -98,7 +242,7 @@ class Evaluation:
         if part.filter is not None:
             return await self._decide_filter(part.filter, part.words, among)
         if where.has is not None:
-            return await self._decide_has(where.has, among)
+            return await self._specimens.decide(where.has, among)
         if where.any_of:
             verdict = Verdict.known(())
             for each in where.any_of:
@@ -111,78 +255,17 @@ class Evaluation:
     async def _decide_filter(
         self, filter_: SampleFilter, words: str, among: frozenset[str]
     ) -> Verdict:
+        if not among:
+            return Verdict.known(())
         try:
-            found = await self._candidates([filter_])
+            if len(among) <= planner.CALL:
+                found = await self._finder.samples_among(filter_, among, None)
+            else:
+                found = set(await self._units.among([filter_]))
         except (BackendError, NotSignedIn) as error:
             self._note(error, words)
             return Verdict.unknown(among)
         return Verdict.known(found & among)
-
-    # --- Specimens
-
-    async def _decide_has(self, has: SpecimenPredicate, among: frozenset[str]) -> Verdict:
-        """For which candidates there is a specimen."""
-        words = f"has: {{{describe(has)}}}"
-        found: set[str] | None = None
-        unknown = False
-        try:
-            if has.sample is not None:
-                found = await self._finder.samples(has.sample)
-            if has.omics is not None and found != set():
-                matching = await self._with_omics(has)
-                found = matching if found is None else found & matching
-        except (BackendError, NotSignedIn) as error:
-            self._note(error, words)
-            return Verdict.unknown(among)
-        if has.image is not None and found != set():
-            try:
-                matching = await self._with_images(has)
-                found = matching if found is None else found & matching
-            except (BackendError, NotSignedIn) as error:
-                self._note(error, words)
-                unknown = True
-        try:
-            lifted = await self._lift(has, found, among)
-        except (BackendError, NotSignedIn) as error:
-            self._note(error, words)
-            return Verdict.unknown(among)
-        return Verdict.unknown(lifted) if unknown else Verdict.known(lifted)
-
-    async def _with_omics(self, has: SpecimenPredicate) -> set[str]:
-        """The samples with enough data sets, their own and their descendants'."""
-        assert has.omics is not None  # noqa: S101 - asked by the caller
-        counted: dict[str, int] = {}
-        for sample, number in (await self._finder.omics(has.omics)).items():
-            for above in self._finder.lineage.above(sample):
-                counted[above] = counted.get(above, 0) + number
-        least = 1 if has.image is not None else has.at_least
-        return {sample for sample, number in counted.items() if number >= least}
-
-    async def _with_images(self, has: SpecimenPredicate) -> set[str]:
-        """The samples with enough images in their OMERO dataset."""
-        assert has.image is not None  # noqa: S101 - asked by the caller
-        counted = await self._finder.images(strict(has.image))
-        enough = [dataset for dataset, number in counted.items() if number >= has.at_least]
-        return set((await self._finder.linked_to(enough)).values())
-
-    async def _lift(
-        self, has: SpecimenPredicate, found: set[str] | None, among: frozenset[str]
-    ) -> frozenset[str]:
-        """The candidates that are, or have among their descendants, one of the samples."""
-        lineage = self._finder.lineage
-        if found is None:
-            if has.at_least == 1:
-                return among
-            found = await self._finder.samples(None)
-        missing = {sample for sample in found if sample not in lineage}
-        visible = await self._finder.samples_among(None, missing) if missing else set()
-        counted: dict[str, int] = {}
-        for sample in (found - missing) | visible:
-            for unit in lineage.units_above(sample, among):
-                counted[unit] = counted.get(unit, 0) + 1
-        bare = has.omics is None and has.image is None
-        least = has.at_least if bare else 1
-        return frozenset(unit for unit, number in counted.items() if number >= least)
 
     def _note(self, error: BackendError | NotSignedIn, words: str) -> None:
         """Remember what could not be decided.
@@ -199,41 +282,12 @@ class Evaluation:
             self._gaps.append(Gap(error, words))
 
 
-async def candidates(
-    context: RequestContext, finder: Finder, unit: Unit, filters: Sequence[SampleFilter]
-) -> frozenset[str]:
-    """The units that fulfil all filters."""
-    if unit is Unit.SAMPLE:
-        return frozenset(await finder.candidates(SampleFilter(all_of=tuple(filters))))
-    found = await finder.candidates(subjects_by_type(context, filters))
-    bare = await projects_without_subjects(context, finder, filters)
-    if bare:
-        found |= await finder.roots(subjects_by_root(bare, filters))
-    return frozenset(found)
+@dataclass(slots=True)
+class _Forwarding(Meter):
+    """A meter of one evaluation that counts for the whole request as well."""
 
+    to: Meter = field(default_factory=Meter)
 
-def subjects_by_type(context: RequestContext, filters: Sequence[SampleFilter]) -> SampleFilter:
-    """Samples of a configured type."""
-    return SampleFilter(
-        type=StringMatch(one_of=context.services.subject_types), all_of=tuple(filters)
-    )
-
-
-def subjects_by_root(projects: Collection[str], filters: Sequence[SampleFilter]) -> SampleFilter:
-    """Samples of projects that have none of a configured type; those without parents are meant."""
-    within = ProjectFilter(perm_id=StringMatch(one_of=tuple(projects)))
-    return SampleFilter(project=within, all_of=tuple(filters))
-
-
-async def projects_without_subjects(
-    context: RequestContext, finder: Finder, filters: Sequence[SampleFilter]
-) -> list[str]:
-    """The projects in which the viewer sees no sample of a configured type."""
-    wanted = tuple(each.project for each in filters if each.project is not None)
-    projects = await finder.projects(ProjectFilter(all_of=wanted))
-    asked = [
-        (Kind.SAMPLE, replace(subjects_by_type(context, ()), project=catalog.of_project(perm_id)))
-        for perm_id in projects
-    ]
-    counted = await finder.counts(asked)
-    return [perm_id for perm_id, number in zip(projects, counted, strict=True) if number == 0]
+    def count(self, source: Source, operation: str, seconds: float) -> None:
+        Meter.count(self, source, operation, seconds)
+        self.to.count(source, operation, seconds)

@@ -2,128 +2,115 @@
 
 Each question is asked in one of two ways: of everything, a large page at a time, or of given ids,
 in chunks that travel together. Which is cheaper is the planner's to say. Nothing is decided here
-about candidates, and nothing is kept but the lineage that comes along with the samples.
+about candidates, and no record is kept: the batchers of the request, which keep all they load, are
+gone around.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from backends.errors import AccessDenied
 from backends.fetch import NOTHING_MORE, Fetch
 from backends.filters import (
     ImageFilter,
     OmicsFilter,
+    Page,
     PageRequest,
     ProjectFilter,
     SampleFilter,
     StringMatch,
 )
-from backends.records import Kind, SampleRecord
+from backends.openbis.client import Count, Get, Search
+from backends.records import Kind, OmicsDatasetRecord, SampleRecord
 from link_store.records import LinkState
 from resolvers import catalog
 from resolvers.cohorts.lineage import Lineage
 from resolvers.context import RequestContext
-from resolvers.loaders import Entity
-
-T = TypeVar("T")
 
 PAGE: Final = 10_000  # rows of ids in one answer
 CHUNK: Final = 500  # ids in one condition
-CHUNKS_PER_CALL: Final = 10  # conditions that travel in one round trip
+IDS_PER_CALL: Final = 5_000  # in conditions that travel in one round trip
 
 WITH_ANCESTORS: Final = Fetch.of("ancestors")
 WITH_PARENTS: Final = Fetch.of("parents")
 WITH_DESCENDANTS: Final = Fetch.of("descendants")
-WITH_SAMPLE: Final = Fetch.of(sample=WITH_ANCESTORS)
+WITH_SAMPLE: Final = Fetch.of("sample")
+WITH_LINEAGE: Final = Fetch.of(sample=WITH_ANCESTORS)
 
 
 class Finder:
-    """Asks for one viewer; what a sample was made of is kept in `lineage`."""
+    """Asks for one viewer."""
 
     def __init__(self, context: RequestContext) -> None:
         self._context = context
-        self.lineage = Lineage()
 
     # --- openBIS: samples
 
-    async def samples(self, filter_: SampleFilter | None) -> set[str]:
-        """All samples that match, with their lineage."""
-        return await self._take_in(self._all(Kind.SAMPLE, filter_, WITH_ANCESTORS))
+    async def samples(self, filter_: SampleFilter | None, lineage: Lineage | None) -> set[str]:
+        """All samples that match; their ancestors are read into the lineage, if one is given."""
+        fetch = NOTHING_MORE if lineage is None else WITH_ANCESTORS
+        return _taken_in([each async for each in self._all(Kind.SAMPLE, filter_, fetch)], lineage)
 
-    async def samples_among(self, filter_: SampleFilter | None, ids: Collection[str]) -> set[str]:
-        """Those of the samples that match and that the viewer sees, with their lineage."""
+    async def samples_among(
+        self, filter_: SampleFilter | None, ids: Collection[str], lineage: Lineage | None
+    ) -> set[str]:
+        """Those of the samples that match and that the viewer sees, likewise."""
+        fetch = NOTHING_MORE if lineage is None else WITH_ANCESTORS
         if filter_ is None:
-            records = await self.records(ids, WITH_ANCESTORS)
-            for record in records:
-                self.lineage.add(record)
-            return {record.perm_id for record in records}
-        pages = await self._in_chunks(
-            ids, lambda chunk: self._matching(Kind.SAMPLE, filter_, chunk, WITH_ANCESTORS)
-        )
-        found = set()
-        for record in (record for page in pages for record in page):
-            self.lineage.add(record)
-            found.add(record.perm_id)
+            return _taken_in(await self.records(ids, fetch), lineage)
+        found: set[str] = set()
+        for batch in _batches(ids):
+            searches = [
+                Search(
+                    Kind.SAMPLE,
+                    SampleFilter(perm_id=_one_of(chunk), all_of=(filter_,)),
+                    PageRequest(CHUNK, catalog.PERM_ID_ORDER),
+                    fetch,
+                )
+                for chunk in _chunks(batch)
+            ]
+            for page in await self._execute(searches):
+                found |= _taken_in(page.items, lineage)
         return found
-
-    async def candidates(self, filter_: SampleFilter) -> set[str]:
-        """All samples that match, without their lineage."""
-        return {record.perm_id async for record in self._all(Kind.SAMPLE, filter_, NOTHING_MORE)}
 
     async def roots(self, filter_: SampleFilter) -> set[str]:
         """All samples that match and have no parent that the viewer sees."""
-        return {
-            record.perm_id
-            async for record in self._all(Kind.SAMPLE, filter_, WITH_PARENTS)
-            if not record.parents
-        }
-
-    async def below(self, ids: Collection[str]) -> dict[str, set[str]]:
-        """Each of the samples with itself and all its descendants."""
-        return {
-            record.perm_id: {
-                record.perm_id,
-                *(each.perm_id for each in catalog.descendants(record)),
-            }
-            for record in await self.records(ids, WITH_DESCENDANTS)
-        }
+        records = self._all(Kind.SAMPLE, filter_, WITH_PARENTS)
+        return {record.perm_id async for record in records if not record.parents}
 
     async def records(self, ids: Collection[str], fetch: Fetch) -> list[SampleRecord]:
         """The samples with these ids that the viewer sees."""
-
-        async def read(chunk: Sequence[str]) -> list[SampleRecord]:
-            keys = [Entity(Kind.SAMPLE, each, fetch) for each in chunk]
-            found = await _seen(self._context.loaders.openbis.load_many(keys), [])
-            return [record for record in found if record is not None]
-
-        chunks = await self._in_chunks(ids, read)
-        return [record for chunk in chunks for record in chunk]
+        found: list[SampleRecord] = []
+        for batch in _batches(ids):
+            for answer in await self._execute([Get(Kind.SAMPLE, tuple(batch), fetch)]):
+                found += answer.values()
+        return found
 
     async def projects(self, filter_: ProjectFilter | None) -> list[str]:
         """The permIds of all projects that match."""
-        return [record.perm_id async for record in self._all(Kind.PROJECT, filter_, NOTHING_MORE)]
+        records = self._all(Kind.PROJECT, filter_, NOTHING_MORE)
+        return [record.perm_id async for record in records]
 
     async def counts(self, asked: Sequence[tuple[Kind, catalog.Filter | None]]) -> list[int]:
-        """How many entities match each filter, in one call per `CHUNK` filters."""
+        """How many entities match each filter: all in one call, up to `CHUNK` filters."""
         counted: list[int] = []
         for start in range(0, len(asked), CHUNK):
-            part = asked[start : start + CHUNK]
-            work = (_seen(catalog.count(self._context, *each), 0) for each in part)
-            counted += await asyncio.gather(*work)
+            part = [Count(*each) for each in asked[start : start + CHUNK]]
+            answers = await self._execute(part)
+            counted += answers or [0] * len(part)
         return counted
 
     # --- openBIS: data sets
 
-    async def omics(self, filter_: OmicsFilter) -> dict[str, int]:
-        """How many data sets that match each sample has of its own."""
+    async def omics(self, filter_: OmicsFilter, lineage: Lineage) -> dict[str, int]:
+        """How many data sets that match each sample has of its own; lineage as above."""
         found: dict[str, int] = {}
-        async for record in self._all(Kind.OMICS_DATASET, filter_, WITH_SAMPLE):
+        async for record in self._all(Kind.OMICS_DATASET, filter_, WITH_LINEAGE):
             if record.sample is not None:
-                self.lineage.add(record.sample)
+                lineage.add(record.sample)
                 found[record.sample.perm_id] = found.get(record.sample.perm_id, 0) + 1
         return found
 
@@ -131,22 +118,34 @@ class Finder:
         """The same for some samples only."""
         found: dict[str, int] = {}
         for record in await self.data_sets(filter_, samples, NOTHING_MORE):
-            found[record.sample.perm_id] = found.get(record.sample.perm_id, 0) + 1
+            if record.sample is not None:
+                found[record.sample.perm_id] = found.get(record.sample.perm_id, 0) + 1
         return found
 
     async def data_sets(
         self, filter_: OmicsFilter, samples: Collection[str], fetch: Fetch
-    ) -> list[Any]:
-        """The data sets that match of some samples; their own only."""
-        fetch = fetch | Fetch.of("sample")
-
-        async def read(chunk: Sequence[str]) -> list[Any]:
-            own = SampleFilter(perm_id=StringMatch(one_of=tuple(chunk)))
-            within = OmicsFilter(sample=own, all_of=(filter_,))
-            return [each async for each in self._all(Kind.OMICS_DATASET, within, fetch)]
-
-        chunks = await self._in_chunks(samples, read)
-        return [record for chunk in chunks for record in chunk if record.sample is not None]
+    ) -> list[OmicsDatasetRecord]:
+        """The data sets that match of some samples, their own only, each with its sample."""
+        found: list[OmicsDatasetRecord] = []
+        for batch in _batches(samples):
+            searches = [
+                Search(
+                    Kind.OMICS_DATASET,
+                    OmicsFilter(sample=SampleFilter(perm_id=_one_of(chunk)), all_of=(filter_,)),
+                    PageRequest(PAGE, catalog.PERM_ID_ORDER),
+                    fetch | WITH_SAMPLE,
+                )
+                for chunk in _chunks(batch)
+            ]
+            while searches:
+                pages: list[Page[OmicsDatasetRecord]] = await self._execute(searches)
+                found += [record for page in pages for record in page.items]
+                searches = [
+                    replace(search, page=replace(search.page, key=page.keys[-1]))
+                    for search, page in zip(searches, pages, strict=False)
+                    if page.has_more
+                ]
+        return found
 
     # --- The link store and OMERO
 
@@ -183,62 +182,52 @@ class Finder:
             )
         )
 
-    async def count_datasets(self, filter_: ImageFilter) -> int:
-        """How many OMERO datasets have a matching image."""
-        context = self._context
-        return await context.noted(
-            context.services.omero.count_datasets_with_images(
-                context.omero_session(), filter_, context.call
-            )
-        )
-
     # --- Ways to ask
 
-    async def _take_in(self, records: AsyncIterator[SampleRecord]) -> set[str]:
-        found = set()
-        async for record in records:
-            self.lineage.add(record)
-            found.add(record.perm_id)
-        return found
+    async def _execute(self, operations: Sequence[Any]) -> list[Any]:
+        """Answer operations in one call; nothing for whom openBIS refuses altogether.
+
+        What a viewer without any role is refused is the same as nothing to be seen.
+        """
+        context = self._context
+        try:
+            return await context.noted(
+                context.services.openbis.execute(context.openbis_token(), operations, context.call)
+            )
+        except AccessDenied:
+            return []
 
     async def _all(
         self, kind: Kind, filter_: catalog.Filter | None, fetch: Fetch
     ) -> AsyncIterator[Any]:
-        """Every entity that matches, a page a call; nothing for whom openBIS refuses altogether."""
+        """Every entity that matches, a page a call."""
         page = PageRequest(PAGE, catalog.PERM_ID_ORDER)
         while True:
-            rows = await _seen(catalog.search(self._context, kind, filter_, page, fetch), None)
-            if rows is None:
+            for rows in (found := await self._execute([Search(kind, filter_, page, fetch)])):
+                for row in rows.items:
+                    yield row
+            if not found or not found[0].has_more:
                 return
-            for row in rows.items:
-                yield row
-            if not rows.has_more:
-                return
-            page = replace(page, key=rows.keys[-1])
-
-    async def _matching(
-        self, kind: Kind, filter_: SampleFilter, chunk: Sequence[str], fetch: Fetch
-    ) -> list[Any]:
-        among = StringMatch(one_of=tuple(chunk))
-        within = SampleFilter(perm_id=among, all_of=(filter_,))
-        return [each async for each in self._all(kind, within, fetch)]
-
-    async def _in_chunks(
-        self, ids: Collection[str], read: Callable[[Sequence[str]], Awaitable[list[Any]]]
-    ) -> list[list[Any]]:
-        """Read chunk by chunk; chunks of one round trip are asked for in the same tick."""
-        ordered = sorted(ids)
-        chunks = [ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK)]
-        found: list[list[Any]] = []
-        for start in range(0, len(chunks), CHUNKS_PER_CALL):
-            part = chunks[start : start + CHUNKS_PER_CALL]
-            found += await asyncio.gather(*(read(chunk) for chunk in part))
-        return found
+            page = replace(page, key=found[0].keys[-1])
 
 
-async def _seen(work: Awaitable[T], nothing: Any) -> T | Any:
-    """What a viewer without any role in openBIS is refused is the same as nothing to be seen."""
-    try:
-        return await work
-    except AccessDenied:
-        return nothing
+def _taken_in(records: Iterable[SampleRecord], lineage: Lineage | None) -> set[str]:
+    found = set()
+    for record in records:
+        if lineage is not None:
+            lineage.add(record)
+        found.add(record.perm_id)
+    return found
+
+
+def _one_of(ids: Sequence[str]) -> StringMatch:
+    return StringMatch(one_of=tuple(ids))
+
+
+def _batches(ids: Collection[str]) -> Iterable[list[str]]:
+    ordered = sorted(ids)
+    return (ordered[at : at + IDS_PER_CALL] for at in range(0, len(ordered), IDS_PER_CALL))
+
+
+def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from backends.errors import BackendError
@@ -19,6 +19,7 @@ from backends.filters import ImageFilter, OmicsFilter, PageRequest
 from backends.records import ImageRecord, OmicsDatasetRecord, SampleRecord
 from resolvers.cohorts.answer import CohortMember, MemberFetch, Specimen
 from resolvers.cohorts.finding import WITH_DESCENDANTS, Finder
+from resolvers.cohorts.lineage import Lineage
 from resolvers.cohorts.predicates import Question, SpecimenPredicate
 from resolvers.cohorts.shapes import conditions, strict
 from resolvers.context import RequestContext
@@ -52,11 +53,11 @@ async def read_members(
     finder = Finder(context)
     records = await finder.records(ids, fetch.subject | WITH_DESCENDANTS)
     trees = {record.perm_id: _Tree(record) for record in records}
-    samples = {each for tree in trees.values() for each in tree.parents}
+    samples = {each for tree in trees.values() for each in tree.samples}
     wanted = list(dict.fromkeys(conditions(question.where))) or [SpecimenPredicate()]
     below: dict[str, set[str]] = defaultdict(set)
     for tree in trees.values():
-        for sample in tree.parents:
+        for sample in tree.samples:
             for above in tree.above(sample):
                 below[above].add(sample)
     reader = _Reader(context, finder, fetch, below)
@@ -70,34 +71,13 @@ async def read_members(
     }
 
 
-class _Tree:
-    """A member and its descendants, with the way up within them."""
+class _Tree(Lineage):
+    """A member and its descendants."""
 
     def __init__(self, root: SampleRecord) -> None:
+        super().__init__()
         self.root = root
-        self.parents: dict[str, list[str]] = {root.perm_id: []}
-        waiting = [root]
-        while waiting:
-            sample = waiting.pop()
-            for child in sample.children or ():
-                if child.perm_id not in self.parents:
-                    self.parents[child.perm_id] = []
-                    waiting.append(child)
-                self.parents[child.perm_id].append(sample.perm_id)
-
-    def generations(self, sample: str) -> Iterator[list[str]]:
-        """The sample, its parents, their parents, within the tree."""
-        seen = {sample}
-        generation = [sample]
-        while generation:
-            yield generation
-            above = dict.fromkeys(each for one in generation for each in self.parents[one])
-            generation = [each for each in above if each not in seen]
-            seen.update(generation)
-
-    def above(self, sample: str) -> list[str]:
-        """The sample and its ancestors within the tree."""
-        return [each for generation in self.generations(sample) for each in generation]
+        self.samples = sorted(self.add_tree(root))
 
     def nearest(self, sample: str, among: Collection[str]) -> list[str]:
         """The nearest of some samples, going up from one."""
@@ -127,7 +107,7 @@ class _Reader:
         bare = has.omics is None and has.image is None
         known = samples
         if has.sample is not None:
-            known = await self._finder.samples_among(has.sample, samples)
+            known = await self._finder.samples_among(has.sample, samples, None)
         evidence = _Evidence(set(known))
         if has.omics is not None or (bare and self._fetch.wants_omics):
             await self._omics(has, evidence, demanded=has.omics is not None)
@@ -140,7 +120,8 @@ class _Reader:
         filter_ = has.omics or OmicsFilter()
         omics: dict[str, list[OmicsDatasetRecord]] = defaultdict(list)
         for record in await self._finder.data_sets(filter_, own, self._fetch.omics):
-            omics[record.sample.perm_id].append(record)
+            if record.sample is not None:
+                omics[record.sample.perm_id].append(record)
         evidence.omics = omics
         if demanded:
             least = 1 if has.image is not None else has.at_least
@@ -209,9 +190,9 @@ def _member(
     datasets: dict[str, int] = {}
     shown: dict[str, None] = {}
     for has, evidence in found:
-        own = [each for each in tree.parents if each in evidence.specimens]
+        own = [each for each in tree.samples if each in evidence.specimens]
         datasets.update(evidence.datasets)
-        for sample in tree.parents:
+        for sample in tree.samples:
             for data_set in evidence.omics.get(sample, ()):
                 for specimen in tree.nearest(sample, evidence.specimens):
                     omics[specimen][data_set.perm_id] = data_set

@@ -8,19 +8,22 @@ written; a source that does not answer is an exception.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from backends.errors import Source
 from backends.records import SampleRecord
-from link_store.errors import LinkStoreError
+from link_store.errors import LinkConflict, LinkStoreError
 from link_store.records import (
+    Evidence,
     LinkKind,
     LinkRecord,
     LinkRef,
     LinkState,
     NewSampleLink,
+    SampleLinkRecord,
 )
 from resolvers import identity
 from resolvers.context import RequestContext
@@ -95,6 +98,71 @@ async def _make(context: RequestContext, kind: LinkKind, seen: Seen) -> tuple[Li
     return made, True
 
 
+async def link_many(
+    context: RequestContext, kind: LinkKind, pairs: Sequence[tuple[Seen, Evidence]], why: str
+) -> tuple[list[LinkRecord], list[Remark]]:
+    """Link pairs that were seen to have nothing in their way, samples in one go per evidence.
+
+    Where somebody else was faster with one of them, the others are linked all the same.
+
+    Args:
+        context: the request.
+        kind: what the pairs are of.
+        pairs: each with the evidence that is written down for it.
+        why: written into the history.
+
+    Returns:
+        The links that were made, and what was refused or could not be noted.
+    """
+    store, who = context.services.links, await author(context)
+    told = {"by": why}
+    made: list[LinkRecord] = []
+    refused: list[Remark] = []
+    if kind is LinkKind.PROJECT:
+        for seen, evidence in pairs:
+            end = _ended(seen)
+            work = store.link_project(
+                end.openbis.perm_id,
+                end.omero.omero_id,
+                author=who,
+                evidence=evidence,
+                details=told,
+            )
+            try:
+                made.append(await context.ask_links("linkProject", work))
+            except LinkStoreError as error:
+                refused.append(of_store(error))
+    else:
+        by_evidence: defaultdict[Evidence, list[Seen]] = defaultdict(list)
+        for seen, evidence in pairs:
+            by_evidence[evidence].append(seen)
+        for evidence, members in by_evidence.items():
+            waiting = [new_link(seen) for seen in members]
+            while waiting:
+                work_all = store.link_samples(waiting, author=who, evidence=evidence, details=told)
+                try:
+                    made += await context.ask_links("linkSamples", work_all)
+                    break
+                except LinkConflict as error:
+                    refused.append(of_store(error))
+                    taken = set(error.taken)
+                    left = [one for one in waiting if not {*_ends_of(one)} & taken]
+                    waiting = [] if len(left) == len(waiting) else left
+                except LinkStoreError as error:
+                    refused.append(of_store(error))
+                    break
+    done = {one.openbis_perm_id for one in made}
+    ended = [_ended(seen) for seen, _ in pairs]
+    refused += await notes.write(
+        context, kind, [one for one in ended if one.openbis.perm_id in done]
+    )
+    return made, refused
+
+
+def _ends_of(link: NewSampleLink) -> tuple[str | int, str | int]:
+    return link.openbis_perm_id, link.omero_id
+
+
 def new_link(seen: Seen) -> NewSampleLink:
     """The link that a sample and its dataset shall have; the pair has no remarks."""
     sample = seen.openbis
@@ -158,6 +226,7 @@ async def move(
     openbis: str | None = None,
     omero_id: int | None = None,
     dry_run: bool = False,
+    anywhere: bool = False,
 ) -> Outcome:
     """Give a link another end, or put a sample's link below the project that it is in now.
 
@@ -168,6 +237,7 @@ async def move(
         openbis: the new openBIS end, by permId or identifier; the old one if it stays.
         omero_id: the new OMERO end; the old one if it stays.
         dry_run: whether nothing is to be written.
+        anywhere: whether a sample's dataset may lie in another image project, for now.
 
     Raises:
         NotFound: there is no such link that the viewer may see.
@@ -178,40 +248,52 @@ async def move(
         return Outcome(old, changed=False, remarks=tuple(remarks))
     pair = Pair(openbis or old.openbis_perm_id, old.omero_id if omero_id is None else omero_id)
     (seen,) = await see(context, ref.kind, [pair])
-    # What stands in the way of a new link at an end that stays is this link itself.
-    others = [one for one in seen.remarks if not _is_own(one, old, seen)]
-    if ref.kind is LinkKind.PROJECT and omero_id is not None and not others:
-        others = await _datasets_elsewhere(context, old, omero_id)
-    if others:
-        return Outcome(old, changed=False, remarks=tuple(others))
-    whole = seen.existing is not None and seen.existing.state is LinkState.ACTIVE
-    if dry_run and not whole:
-        return Outcome(old, changed=True)
-    if seen.existing is not None and not whole:
-        made, changed = await _make(context, ref.kind, seen)
-        return Outcome(made, changed, tuple(await notes.write(context, ref.kind, [_ended(seen)])))
+    others = await _in_the_way(context, old, seen, anywhere=anywhere)
+    changes = _changes(old, seen)
+    mended = old.state is LinkState.BROKEN and not changes
+    if others or (dry_run and (changes or mended)):
+        return Outcome(old, changed=not others, remarks=tuple(others))
     store, who = context.services.links, await author(context)
-    sample = seen.openbis if isinstance(seen.openbis, SampleRecord) else None
+    work = (
+        store.activate(ref, expected_revision=expected_revision, author=who)
+        if mended
+        else store.move(ref, expected_revision=expected_revision, author=who, **changes)
+    )
+    try:
+        moved = await context.ask_links("moveLink", work)
+    except LinkStoreError as error:
+        return Outcome(old, changed=False, remarks=(of_store(error),))
+    here = ends.openbis.get(old.openbis_perm_id) if "openbis_perm_id" in changes else None
+    there = ends.omero.get(old.omero_id) if "omero_id" in changes else None
+    left = await notes.remove(context, ref.kind, [Left(here, there, old.omero_id)])
+    left += await notes.write(context, ref.kind, [_ended(seen, old.omero_id)])
+    return Outcome(moved, changed=True, remarks=tuple(left))
+
+
+def _changes(old: LinkRecord, seen: Seen) -> dict[str, Any]:
+    """What of a link is to be different."""
     changes: dict[str, Any] = {}
     if seen.openbis is not None and seen.openbis.perm_id != old.openbis_perm_id:
         changes["openbis_perm_id"] = seen.openbis.perm_id
-    if pair.omero_id != old.omero_id:
-        changes["omero_id"] = pair.omero_id
-    if sample is not None and sample.project is not None and not whole:
-        changes["project_perm_id"] = sample.project.perm_id
-    try:
-        moved = await context.ask_links(
-            "moveLink",
-            store.move(ref, expected_revision=expected_revision, author=who, **changes),
-        )
-    except LinkStoreError as error:
-        return Outcome(old, changed=False, remarks=(of_store(error),))
-    left: list[Remark] = []
-    here = ends.openbis.get(old.openbis_perm_id) if "openbis_perm_id" in changes else None
-    there = ends.omero.get(old.omero_id) if "omero_id" in changes else None
-    left += await notes.remove(context, ref.kind, [Left(here, there, old.omero_id)])
-    left += await notes.write(context, ref.kind, [_ended(seen, old.omero_id)])
-    return Outcome(moved, True, tuple(left))
+    if seen.pair.omero_id != old.omero_id:
+        changes["omero_id"] = seen.pair.omero_id
+    if isinstance(old, SampleLinkRecord) and isinstance(seen.openbis, SampleRecord):
+        project = seen.openbis.project
+        if project is not None and project.perm_id != old.project_perm_id:
+            changes["project_perm_id"] = project.perm_id
+    return changes
+
+
+async def _in_the_way(
+    context: RequestContext, old: LinkRecord, seen: Seen, *, anywhere: bool
+) -> list[Remark]:
+    """What keeps a link from its new ends: at an end that stays, not this link itself."""
+    others = [one for one in seen.remarks if not _is_own(one, old, seen)]
+    if anywhere:
+        others = [one for one in others if one.code is not Code.CROSS_PROJECT]
+    if old.ref.kind is LinkKind.PROJECT and seen.pair.omero_id != old.omero_id and not others:
+        others = await _datasets_elsewhere(context, old, seen.pair.omero_id)
+    return others
 
 
 async def _about(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,8 +95,19 @@ async def read_ends(
     return ends
 
 
-async def see(context: RequestContext, kind: LinkKind, pairs: Sequence[Pair]) -> list[Seen]:
+async def see(
+    context: RequestContext,
+    kind: LinkKind,
+    pairs: Sequence[Pair],
+    assumed: Mapping[str, ProjectLinkRecord] | None = None,
+) -> list[Seen]:
     """Look at pairs, and say of each what stands in its way.
+
+    Args:
+        context: the request.
+        kind: what the pairs are of.
+        pairs: as many as you like.
+        assumed: links of projects, by permId, that a dry run takes for made.
 
     Raises:
         BackendError: a source did not answer: nothing can be said.
@@ -111,7 +122,7 @@ async def see(context: RequestContext, kind: LinkKind, pairs: Sequence[Pair]) ->
         check_end(one, kind, ends)
     _check_repeated(seen)
     if kind is LinkKind.SAMPLE:
-        await check_projects(context, seen)
+        await check_projects(context, seen, assumed or {})
     await _check_taken(context, kind, seen)
     return seen
 
@@ -153,7 +164,9 @@ def check_end(one: Seen, kind: LinkKind, ends: Ends) -> None:
         )
 
 
-async def check_projects(context: RequestContext, seen: Sequence[Seen]) -> None:
+async def check_projects(
+    context: RequestContext, seen: Sequence[Seen], assumed: Mapping[str, ProjectLinkRecord]
+) -> None:
     """See that each sample's project is linked, and that the dataset lies in its image project."""
     store = context.services.links
     samples = [one for one in seen if isinstance(one.openbis, SampleRecord)]
@@ -165,6 +178,7 @@ async def check_projects(context: RequestContext, seen: Sequence[Seen]) -> None:
             context.omero_session(), list(datasets), context.call
         ),
     )
+    links = {**assumed, **links}
     for one in samples:
         sample = one.openbis
         if not isinstance(sample, SampleRecord):  # pragma: no cover - chosen above

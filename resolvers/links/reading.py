@@ -19,6 +19,8 @@ from resolvers.context import RequestContext
 from resolvers.errors import BadInput
 from resolvers.links.ends import OPENBIS_KINDS
 
+_NO_PERM_ID = "00000000000000000-0"  # of no object in any openBIS
+
 
 async def get(context: RequestContext, ref: LinkRef) -> LinkRecord:
     """Return one link, retired ones too.
@@ -28,8 +30,10 @@ async def get(context: RequestContext, ref: LinkRef) -> LinkRecord:
     """
     store = context.services.links
     found = await context.ask_links("linksByIds", store.links_by_ids([ref]))
-    link = await shown(context, found.get(ref))
-    if link is None:
+    link = found.get(ref)
+    # A link that is not there costs what a hidden one does: its cost must not tell them apart.
+    end = _NO_PERM_ID if link is None else link.openbis_perm_id
+    if not await _sees(context, ref.kind, end) or link is None:
         raise NotFound(
             Source.LINK_STORE, "There is no such link, or you may not see its openBIS end."
         )
@@ -55,10 +59,13 @@ async def shown(context: RequestContext, link: LinkRecord | None) -> LinkRecord 
     """Return a link that was found from its OMERO end, if the viewer may see it."""
     if link is None:
         return None
-    end = await catalog.find(context, OPENBIS_KINDS[link.ref.kind], link.openbis_perm_id, Fetch())
-    if end is not None:
-        return link
-    return link if await context.loaders.oversight.load(Source.OPENBIS) else None
+    return link if await _sees(context, link.ref.kind, link.openbis_perm_id) else None
+
+
+async def _sees(context: RequestContext, kind: LinkKind, perm_id: str) -> bool:
+    """Whether the viewer sees an openBIS end, or would see it if it were there."""
+    end = await catalog.find(context, OPENBIS_KINDS[kind], perm_id, Fetch())
+    return end is not None or bool(await context.loaders.oversight.load(Source.OPENBIS))
 
 
 async def search(

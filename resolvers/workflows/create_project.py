@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from backends.errors import AccessDenied, InvalidRequest, ProtocolError, Source
+from backends.errors import AccessDenied, InvalidRequest, Source
 from backends.fetch import Fetch
 from backends.openbis.write import NewProject, Removal
 from backends.records import ImagingKind, Kind
@@ -21,7 +21,7 @@ from link_store.records import Evidence
 from resolvers import catalog, imaging
 from resolvers.context import RequestContext
 from resolvers.errors import BadInput
-from resolvers.workflows import ends
+from resolvers.workflows import ends, rights
 from resolvers.workflows.definition import Json, Run, Step, Workflow
 
 KIND: Final = "CREATE_PROJECT"
@@ -64,7 +64,7 @@ async def create_project(
         await _check_free(context, _identifier(asked))
         return None
     operations = context.operations()
-    known = await operations.known(context, KIND, asked, key)
+    known = await operations.known(context, KIND, asked["request"], key)
     if known is not None:
         return known
     await _check_free(context, _identifier(asked))
@@ -85,20 +85,25 @@ async def _checked(context: RequestContext, request: NewProjectRequest) -> Json:
         raise BadInput(f"A description has at most {LONGEST_DESCRIPTION} characters.")
     context.openbis_token()
     group = await group_for_images(context, request.image_group) if request.imaging else None
-    return asdict(
-        NewProjectRequest(space, code, description, imaging=request.imaging, image_group=group)
+    checked = NewProjectRequest(
+        space, code, description, imaging=request.imaging, image_group=request.image_group
     )
+    return {**asdict(checked), "image_group": group, "request": asdict(checked)}
 
 
 async def group_for_images(context: RequestContext, wanted: int | None) -> int:
     """The OMERO group that new objects go to: the one that is asked for, or the session's own.
 
     Raises:
-        BadInput: the viewer is no member of it.
+        BadInput: the viewer is no member of it, and no administrator, or there is no such group.
     """
     who = await imaging.omero_identity(context)
     group = who.group_id if wanted is None else wanted
-    if group in USER_GROUPS or (group not in who.group_ids and not who.is_admin):
+    allowed = group not in USER_GROUPS and group in who.group_ids
+    if not allowed and group not in USER_GROUPS and who.is_admin:
+        session = context.omero_session()
+        allowed = bool(await context.services.omero.groups(session, [group], context.call))
+    if not allowed:
         raise BadInput(
             "Name an OMERO group that you are a member of as `imageGroup`; your own groups are "
             f"{', '.join(str(each) for each in who.group_ids if each not in USER_GROUPS)}.",
@@ -113,18 +118,12 @@ async def _check_free(context: RequestContext, identifier: str) -> None:
         raise BadInput(
             f"openBIS has a project {identifier} already; choose another code.", Source.OPENBIS
         )
-    services = context.services
-    try:
-        allowed = await services.openbis.creatable(
-            context.openbis_token(), Kind.PROJECT, [identifier], context.call
-        )
-    except ProtocolError:
-        return  # an openBIS that cannot be asked says so at the first write, which is its own
-    if identifier not in allowed:
-        raise AccessDenied(
-            Source.OPENBIS,
-            "You may not create projects in this space, or there is no such space.",
-        )
+    await rights.require_new(
+        context,
+        Kind.PROJECT,
+        identifier,
+        "You may not create projects in this space, or there is no such space.",
+    )
 
 
 def _identifier(asked: Json) -> str:

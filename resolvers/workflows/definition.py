@@ -77,7 +77,8 @@ class Step:
             any of it can have been done. None for what leaves nothing behind.
         parts: how many parts it has, from the input and the results so far; each is kept by itself.
         when: whether it is needed at all, from the input and the results so far.
-        final: whether the workflow can no longer be cancelled, or undone, once this begins.
+        final: whether the workflow can no longer be cancelled once this begins, nor be undone once
+            any of this may have been done.
     """
 
     name: str

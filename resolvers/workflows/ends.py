@@ -16,14 +16,9 @@ from backends.omero.write import ExternalId
 from backends.openbis.client import Get
 from backends.records import ImagingKind, Kind
 from link_store.records import LinkRef, LinkState
+from resolvers.links import notes
 from resolvers.workflows.definition import Run
 
-NAMESPACE: Final = "omnibis/link"
-KEY_PERM_ID, KEY_IDENTIFIER, KEY_INSTANCE = (
-    "openBIS permId",
-    "openBIS identifier",
-    "openBIS instance",
-)
 # What OMERO calls the type of an identity elsewhere.
 EXTERNAL_TYPES: Final = {
     ImagingKind.IMAGE_PROJECT: "openBIS.Project",
@@ -51,16 +46,11 @@ def container(
 ) -> NewContainer:
     """A project or dataset in OMERO that says which openBIS entity it belongs to."""
     instance = run.context.services.links.openbis_instance
-    pairs = (
-        (KEY_PERM_ID, perm_id),
-        (KEY_IDENTIFIER, identifier),
-        (KEY_INSTANCE, instance),
-    )
     return NewContainer(
         name,
         description,
         external=ExternalId(EXTERNAL_TYPES[kind], perm_id, lsid=f"{instance}:{identifier}"),
-        key_values={NAMESPACE: pairs},
+        key_values={notes.NAMESPACE: notes.pairs_of(perm_id, identifier, instance)},
     )
 
 

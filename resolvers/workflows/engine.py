@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 from resolvers.errors import Busy
@@ -29,8 +29,9 @@ _log = logging.getLogger("omnibis.workflows")
 class Engine:
     """Runs operations by their ids.
 
-    DBOS has a loop of its own, in a thread; what an operation does runs on ours, where the systems
-    and the link store are, and only what it returns goes over there to be kept.
+    DBOS has a loop of its own, in a thread, where operations are walked through; what they do runs
+    on ours, where the systems and the link store are, and only what it returns goes over there to
+    be kept.
 
     Args:
         url: of its database: sqlite or postgresql.
@@ -46,9 +47,9 @@ class Engine:
         self._runner = runner
         self._execute = execute
         self._workflow: Any = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._door = ThreadPoolExecutor(1, thread_name_prefix="dbos-door")
-        self._inside: set[Future[Any]] = set()
+        self._ours: asyncio.AbstractEventLoop | None = None
+        self._theirs: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
 
     async def start(self, operation_id: str) -> None:
         """Run an operation; one that runs, waits or has ended is left alone.
@@ -56,11 +57,11 @@ class Engine:
         Raises:
             Busy: another application in this process runs DBOS.
         """
-        await self._through_the_door(self._start, operation_id)
+        await self._there(self._start(operation_id))
 
     async def resume(self, operation_id: str) -> None:
         """Let an operation go on whose runner has gone; some replica takes it within a second."""
-        await self._through_the_door(self._resume, operation_id)
+        await self._there(self._resume(operation_id))
 
     async def checkpoint(self, name: str, work: Callable[[], Awaitable[Any]]) -> Any:
         """What some work returns, kept: when it was kept before, it is not done again."""
@@ -73,33 +74,43 @@ class Engine:
 
     async def here(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do some work on our own loop; called on DBOS'."""
-        assert self._loop is not None  # noqa: S101 - it has been launched
+        assert self._ours is not None  # noqa: S101 - it has been launched
 
         async def run() -> T:
             return await work()
 
-        future = asyncio.run_coroutine_threadsafe(run(), self._loop)
-        self._inside.add(future)
-        future.add_done_callback(self._inside.discard)
-        return await asyncio.wrap_future(future)
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(run(), self._ours))
 
     async def stop(self) -> None:
         """Interrupt what runs, so that it goes on elsewhere or later, and stop DBOS."""
-        for future in tuple(self._inside):
-            future.cancel()
+        if self._thread is None or self._theirs is None:
+            return
         if self._workflow is not None:
-            await self._through_the_door(self._destroy)
-        self._door.shutdown(wait=False)
+            logging.getLogger("dbos").setLevel(logging.CRITICAL)  # it would warn of each
+            await self._there(self._interrupt())
+            await asyncio.to_thread(self._destroy)
+        self._theirs.call_soon_threadsafe(self._theirs.stop)
+        await asyncio.to_thread(self._thread.join)
+        self._thread = self._theirs = None
 
-    # --- in the thread ------------------------------------------------------------------------
+    # --- on DBOS' loop ------------------------------------------------------------------------
 
-    async def _through_the_door(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Do something with DBOS in a thread, where it finds no loop to make its own."""
-        self._loop = asyncio.get_running_loop()
-        return await self._loop.run_in_executor(self._door, work, *arguments)
+    async def _there(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something with DBOS on its loop, which is made when it is needed first."""
+        self._ours = asyncio.get_running_loop()
+        if self._theirs is None:
+            self._theirs = asyncio.new_event_loop()
+            self._thread = threading.Thread(
+                target=_run, args=(self._theirs,), name="workflows", daemon=True
+            )
+            self._thread.start()
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._theirs))
 
     def _launch(self) -> None:
-        """Start DBOS, if it does not run yet; some 10 milliseconds, 100 with an empty database."""
+        """Start DBOS, if it does not run yet; some 10 milliseconds, 100 with an empty database.
+
+        It makes the loop on which it is launched its own.
+        """
         if self._workflow is not None:
             return
         if Engine._running is not None:
@@ -132,21 +143,28 @@ class Engine:
             raise
         self._workflow = operation
 
-    def _start(self, operation_id: str) -> None:
+    async def _start(self, operation_id: str) -> None:
         self._launch()
         from dbos import DBOS, SetWorkflowID  # noqa: PLC0415
 
         with SetWorkflowID(operation_id):
-            DBOS.start_workflow(self._workflow, operation_id)
+            await DBOS.start_workflow_async(self._workflow, operation_id)
 
-    def _resume(self, operation_id: str) -> None:
+    async def _resume(self, operation_id: str) -> None:
         self._launch()
         from dbos import DBOS, error  # noqa: PLC0415
 
         try:
-            DBOS.resume_workflow(operation_id)
+            await DBOS.resume_workflow_async(operation_id)
         except error.DBOSNonExistentWorkflowError:
-            self._start(operation_id)
+            await self._start(operation_id)
+
+    async def _interrupt(self) -> None:
+        """Cancel every walk: DBOS keeps no outcome of what was cancelled so."""
+        walks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in walks:
+            task.cancel()
+        await asyncio.gather(*walks, return_exceptions=True)
 
     def _destroy(self) -> None:
         from dbos import DBOS  # noqa: PLC0415
@@ -155,6 +173,14 @@ class Engine:
         DBOS.destroy(destroy_registry=True)
         if Engine._running is self:
             Engine._running = None
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
 
 
 class _OurLog(logging.Handler):

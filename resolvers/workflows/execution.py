@@ -66,7 +66,7 @@ class Tools:
     services: Services
     sealer: Sealer
     checkpoint: Checkpoint
-    here: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
+    here: Callable[[Callable[[], Awaitable[bool]]], Awaitable[bool]]
     runner: str
     pace: Pace
     pass_point: Callable[[str], None]
@@ -88,25 +88,24 @@ class Execution:
         """Go through the steps, and to an end."""
         begun: list[Step] = []
         stop: Json | None = None
-        committed = False
         for step in self._workflow.steps:
             if step.when is not None and not step.when(self._run(again=self._shaken)):
                 continue
             begun.append(step)
-            committed = committed or step.final
             stop = await self._take(step)
             if stop is not None:
                 break
         if stop is None:
             outcome = self._workflow.outcome(self._run())
-            await self._end(OperationState.SUCCEEDED, {"outcome": outcome, "error": None})
-            return
+            if await self._end(OperationState.SUCCEEDED, {"outcome": outcome, "error": None}):
+                return
+            stop = dict(_CANCELLED)  # in the last moment
         if stop.get("clean"):
             begun.pop()  # refused before any of it can have been done
-        if stop.get("stop") == "CANCELLED" or not committed:
-            left = [text for step in reversed(begun) for text in await self._undo(step)]
-        else:
+        if any(step.final for step in begun):
             left = ["What had been done before stays done; ask for the rest again."]
+        else:
+            left = [text for step in reversed(begun) for text in await self._undo(step)]
         cancelled = stop["stop"] == "CANCELLED"
         state = OperationState.CANCELLED if cancelled else OperationState.FAILED
         rest = {"left": left} if left else None
@@ -166,10 +165,10 @@ class Execution:
             try:
                 await self._refresh()
                 if not undoing and self._record.cancelled and not self._record.committed:
-                    return dict(_CANCELLED)
+                    return {**_CANCELLED, "clean": attempt == 1 and not again and part == 0}
                 await self._note(step, name, state, attempt, part, count)
                 if step.final and not undoing and not await self._commit():
-                    return dict(_CANCELLED)
+                    return {**_CANCELLED, "clean": attempt == 1 and not again and part == 0}
                 meter = PointMeter(prefix, self._tools.pass_point)
                 run = self._run(part, again=again or attempt > 1, meter=meter)
                 value = await work(run)
@@ -284,26 +283,30 @@ class Execution:
         self._record = record
         self._tools.changed(record)
 
-    async def _end(self, state: OperationState, values: Json) -> None:
-        """Write down the end, which also wipes the sessions."""
-        await self._tools.here(lambda: self._finish(state, values))
+    async def _end(self, state: OperationState, values: Json) -> bool:
+        """Write down the end; tell whether that was possible.
 
-    async def _finish(self, state: OperationState, values: Json) -> None:
+        A success is not when the operation has been cancelled in the last moment.
+        """
+        return await self._tools.here(lambda: self._finish(state, values))
+
+    async def _finish(self, state: OperationState, values: Json) -> bool:
         now = datetime.now(UTC).isoformat()
-        for entry in self._log:
-            entry.setdefault("ended", now)
         self._tools.pass_point(f"{self._workflow.kind}/end/begin")
         attempt = 0
         while True:
             attempt += 1
             try:
+                if state is OperationState.SUCCEEDED and not await self._commit():
+                    return False
+                steps = [{**entry, "ended": entry.get("ended", now)} for entry in self._log]
                 record = await self._tools.store.finish(
-                    self._record.id, self._tools.runner, state, {**values, "steps": self._log}
+                    self._record.id, self._tools.runner, state, {**values, "steps": steps}
                 )
             except LostOperation:
                 known = await self._tools.store.get(self._record.id)
                 if known is not None and known.is_final:
-                    return  # it was ended before the process was
+                    return True  # it was ended before the process was
                 raise asyncio.CancelledError from None
             except LinkStoreError:
                 await asyncio.sleep(self._tools.pace.pause(attempt))
@@ -311,6 +314,7 @@ class Execution:
                 break
         self._tools.pass_point(f"{self._workflow.kind}/end/kept")
         self._tools.changed(record)
+        return True
 
     def _report(self, error: Exception, name: str) -> None:
         known = explain(error)["kind"] != "Internal"

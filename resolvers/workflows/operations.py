@@ -106,7 +106,8 @@ class Operations:
         Args:
             context: the owner's request; both sessions are kept, encrypted, until the end.
             kind: of the workflow.
-            asked: its input; it has been checked.
+            asked: its input; it has been checked. Under `request` stands what was asked for, by
+                which a second request with the same key is known; without it, all of it is.
             key: of the caller's choice; the same one again answers with the same operation.
 
         Raises:
@@ -129,17 +130,18 @@ class Operations:
         )
         record, fresh = await self._store.accept(new, self._runner, self._lease)
         if not fresh:
-            return await self._same(context, record, kind, asked)
+            return await self._same(context, record, kind, _request_of(asked))
         self._pass_point(f"{kind}/accepted")
         await self._engine.start(record.id)
         return record
 
     async def known(
-        self, context: RequestContext, kind: str, asked: Json, key: str | None
+        self, context: RequestContext, kind: str, request: Json, key: str | None
     ) -> OperationRecord | None:
         """The operation that this very request was before, if it was.
 
-        To be asked before checks that its own success would make fail.
+        To be asked before checks that its own success would make fail. `request` is what the input
+        has, or will have, under that name: what was asked for, without what was found out then.
 
         Raises:
             BadInput: the key is no key, or was used for something else.
@@ -147,7 +149,7 @@ class Operations:
         if key is None:
             return None
         record = await self._store.by_key(await self.owner(context), _checked(key))
-        return None if record is None else await self._same(context, record, kind, asked)
+        return None if record is None else await self._same(context, record, kind, request)
 
     async def owner(self, context: RequestContext) -> str:
         """Who owns what is asked for in a request: the openBIS user."""
@@ -216,6 +218,8 @@ class Operations:
 
     async def resume_all(self, context: RequestContext) -> int:
         """The same for all that the viewer has waiting; called after each login; says how many."""
+        if context.viewer.openbis is None or not await self._store.anybody_waits():
+            return 0
         waiting = await self._store.waiting_for(await self.owner(context))
         for record in waiting:
             await self._renew(record, context)
@@ -294,10 +298,10 @@ class Operations:
             self._walks.pop(operation_id, None)
 
     async def _same(
-        self, context: RequestContext, record: OperationRecord, kind: str, asked: Json
+        self, context: RequestContext, record: OperationRecord, kind: str, request: Json
     ) -> OperationRecord:
         """See that a request with a known key is the same request."""
-        if (record.kind, record.input) != (kind, asked):
+        if (record.kind, _request_of(record.input)) != (kind, request):
             raise BadInput(
                 "This idempotency key was used for another request; choose another, or repeat "
                 "that one as it was."
@@ -345,6 +349,12 @@ class Operations:
             if await self._store.seize(abandoned, self._runner, lease):
                 _log.info("operation %s goes on", abandoned.id)
                 await self._engine.resume(abandoned.id)
+
+
+def _request_of(asked: Json) -> Json:
+    """What was asked for, without what was found out then; all of it where nothing was."""
+    request: Json = asked.get("request", asked)
+    return request
 
 
 def _checked(key: str | None) -> str:

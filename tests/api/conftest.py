@@ -19,8 +19,8 @@ from strawberry.schema.config import StrawberryConfig
 from api.auth import Visitor
 from api.drain import Drain
 from api.event_stream import Streams
-from api.guard import Limits
 from api.http import GraphQLEndpoint
+from api.limits import Limits
 from api.observe import Observation
 from api.operations import Operations, Wire
 from api.websocket import WebSocketEndpoint

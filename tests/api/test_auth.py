@@ -13,7 +13,8 @@ from joserfc import jwe
 from joserfc.jwk import OctKey
 from pydantic import SecretStr
 
-from api.auth import AnonymousViewer, Credentials, Door, Nobody, TokenBox
+from api.auth import AnonymousViewer, Credentials, Nobody, TokenBox, Visitor
+from api.door import Door
 from backends.errors import SessionExpired, Source, TimedOut, Unavailable
 from backends.lane import Call
 
@@ -111,7 +112,7 @@ def test_viewers_are_told_apart_without_their_sessions() -> None:
 
 async def test_the_door_reads_a_bearer_token() -> None:
     token = BOX.issue_token(SESSIONS)
-    viewer = await Door(BOX).viewer({"authorization": f"bearer  {token} "}, Call())
+    viewer = await Door(BOX).viewer(Visitor({"authorization": f"bearer  {token} "}), Call())
     assert (viewer.user, viewer.openbis, viewer.omero) == (
         "ada",
         SESSIONS.openbis,
@@ -121,9 +122,11 @@ async def test_the_door_reads_a_bearer_token() -> None:
 
 
 async def test_the_door_takes_the_backends_own_sessions() -> None:
-    viewer = await Door(BOX).viewer({"x-openbis-token": "t-1"}, Call())
+    viewer = await Door(BOX).viewer(Visitor({"x-openbis-token": "t-1"}), Call())
     assert (viewer.user, viewer.openbis, viewer.omero) == (None, SecretStr("t-1"), None)
-    viewer = await Door(BOX).viewer({"x-openbis-token": "t", "x-omero-session": "u"}, Call())
+    viewer = await Door(BOX).viewer(
+        Visitor({"x-openbis-token": "t", "x-omero-session": "u"}), Call()
+    )
     assert (viewer.openbis, viewer.omero) == (SecretStr("t"), SecretStr("u"))
 
 
@@ -144,13 +147,13 @@ async def test_the_door_takes_the_backends_own_sessions() -> None:
 )
 async def test_the_door_refuses_what_cannot_be_used(headers: dict[str, str]) -> None:
     with pytest.raises(GraphQLError) as refused:
-        await Door(BOX).viewer(headers, Call())
+        await Door(BOX).viewer(Visitor(headers), Call())
     assert refused.value.extensions["code"] in {"UNAUTHENTICATED", "SESSION_EXPIRED"}
     assert TOKEN not in refused.value.message
 
 
 async def test_nobody_has_no_sessions() -> None:
-    viewer = await Door(BOX, Nobody()).viewer({}, Call())
+    viewer = await Door(BOX, Nobody()).viewer(Visitor({}), Call())
     assert (viewer.key, viewer.user, viewer.openbis, viewer.omero) == (
         "anonymous",
         None,
@@ -191,8 +194,8 @@ async def test_the_demo_logs_in_once_and_not_on_the_requests_account(
 ) -> None:
     entrance = door(desks)
     call = Call()
-    first = await entrance.viewer({}, call)
-    second = await entrance.viewer({}, call)
+    first = await entrance.viewer(Visitor({}), call)
+    second = await entrance.viewer(Visitor({}), call)
     assert first == second
     assert (first.user, first.openbis) == ("steward", SecretStr("OPENBIS-1"))
     assert [desk.given for desk in desks.values()] == [1, 1]
@@ -202,11 +205,11 @@ async def test_the_demo_logs_in_once_and_not_on_the_requests_account(
 async def test_the_demo_logs_in_later_where_a_backend_was_down(desks: dict[Source, Desk]) -> None:
     entrance = door(desks)
     desks[Source.OMERO].down = True
-    viewer = await entrance.viewer({}, Call())
+    viewer = await entrance.viewer(Visitor({}), Call())
     assert viewer.openbis == SecretStr("OPENBIS-1")
     assert viewer.omero is not None, "so that its field fails for the true reason"
     desks[Source.OMERO].down = False
-    assert (await entrance.viewer({}, Call())).omero == SecretStr("OMERO-1")
+    assert (await entrance.viewer(Visitor({}), Call())).omero == SecretStr("OMERO-1")
     assert desks[Source.OPENBIS].given == 1
 
 
@@ -221,9 +224,9 @@ async def test_a_login_that_hangs_has_a_deadline_of_its_own(desks: dict[Source, 
 
     desks[Source.OMERO] = Slow(Source.OMERO)
     now = time.monotonic()
-    await door(desks).viewer({}, Call(deadline=now + 60))
-    await door(desks).viewer({}, Call(deadline=now + 1))
-    await door(desks).viewer({}, Call())
+    await door(desks).viewer(Visitor({}), Call(deadline=now + 60))
+    await door(desks).viewer(Visitor({}), Call(deadline=now + 1))
+    await door(desks).viewer(Visitor({}), Call())
     assert [round(deadline - now) for deadline in given if deadline] == [3, 1, 3]
 
 
@@ -232,10 +235,10 @@ async def test_the_demo_renews_what_expired(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     entrance = door(desks)
-    viewer = await entrance.viewer({}, Call())
+    viewer = await entrance.viewer(Visitor({}), Call())
     expired = {Source.OMERO: SessionExpired(Source.OMERO, "Log in again.")}
     assert entrance.renew(viewer, expired)
-    renewed = await entrance.viewer({}, Call())
+    renewed = await entrance.viewer(Visitor({}), Call())
     assert (renewed.openbis, renewed.omero) == (viewer.openbis, SecretStr("OMERO-2"))
     assert not entrance.renew(renewed, {Source.OMERO: Unavailable(Source.OMERO, "Down.")})
     assert not entrance.renew(SESSIONS.viewer(), expired), "a client's own session is its own"

@@ -14,7 +14,7 @@ import pytest
 
 from api.auth import TokenBox
 from api.demonstration import USERS
-from api.explorer import saved_query
+from api.explorer.questions import saved_question
 from tests.house import BOX, House
 
 FOLDER = Path(__file__).parents[2]
@@ -24,7 +24,7 @@ LOGIN = "mutation ($u: String!, $p: String!) { login(username: $u, password: $p)
 async def test_the_saved_queries_answer_in_full(house: House) -> None:
     answers = {}
     for name in ("project", "images", "backwards", "design"):
-        answer = await house.ask(saved_query(name))
+        answer = await house.ask(saved_question(name).query)
         assert "errors" not in answer, name
         answers[name] = answer["data"]
         assert set(answer["extensions"]["sources"]) == {"openbis", "omero", "linkStore"}
@@ -76,7 +76,8 @@ async def test_a_token_of_another_server_is_refused(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    ("backend", "query"), [("omero", saved_query("project")), ("openbis", saved_query("images"))]
+    ("backend", "query"),
+    [("omero", saved_question("project").query), ("openbis", saved_question("images").query)],
 )
 async def test_a_backend_can_be_switched_off_and_recovers(
     house: House, backend: str, query: str
@@ -178,7 +179,7 @@ def test_the_command_serves_says_where_and_stops_cleanly(stop: signal.Signals) -
             assert found
             assert all(user in welcome for user in USERS)
             for name in ("project", "images"):
-                assert saved_query(name).strip() in welcome
+                assert saved_question(name).query.strip() in welcome
             address = found.group(1)
             assert httpx.get(f"{address}/healthz").json() == {"status": "OK"}
             assert "omnibis" in httpx.get(f"{address}/").text

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from api.drain import Drain
-from api.guard import Limits
+from api.limits import Limits
 from tests.api.conftest import CLOSED
 from tests.serving import serve
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.documents import Documents, Refusal
-from api.guard import Limits, limit_errors, variable_errors
+from api.guard import limit_errors, variable_errors
+from api.limits import Limits
 
 SCHEMA = build_schema("type Query { a: Query b: Query s: String }")
 SMALL = Limits(depth=5, aliases=3, fields=100, root_fields=4, directives=2, tokens=1000)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.drain import Drain
-from api.guard import Limits
+from api.limits import Limits
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
@@ -48,7 +48,16 @@ async def test_answers_a_query_with_sources_and_cost(client: httpx.AsyncClient) 
         "extensions": {
             "requestId": response.headers["x-request-id"],
             "sources": {"omero": "OK"},
-            "cost": {"calls": {"omero": 3}, "milliseconds": {"omero": 1.5}, "totalCalls": 3},
+            "cost": {
+                "calls": {"omero": 3},
+                "milliseconds": {"omero": 1.5},
+                "totalCalls": 3,
+                "asked": {
+                    "calls": {"openbis": 0, "omero": 0, "linkStore": 0},
+                    "totalCalls": 0,
+                    "nodes": 0,
+                },
+            },
         },
     }
 

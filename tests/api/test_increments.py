@@ -7,8 +7,8 @@ import httpx
 import pytest
 from graphql import parse
 
-from api.guard import Limits
 from api.increments import is_incremental
+from api.limits import Limits
 
 DEFERRED = "{ thing { name ... @defer { late } } }"
 PARTS = "multipart/mixed, application/json"

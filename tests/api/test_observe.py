@@ -58,6 +58,11 @@ async def test_one_line_per_request_tells_who_what_and_how_much(
         "operation": "Greeting",
         "kind": "query",
         "viewer": "a1b2c3",
+        "asked": {
+            "calls": {"openbis": 0, "omero": 0, "linkStore": 0},
+            "totalCalls": 0,
+            "nodes": 0,
+        },
         "calls": {"omero": 3},
         "milliseconds": {"omero": 1.5},
         "codes": [],

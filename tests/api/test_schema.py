@@ -34,15 +34,50 @@ FEDERATION = {"_Any", "_Entity", "_Service", "_FieldSet", "link__Import", "link_
 OWN_TYPES = {
     "Backend",
     "Cohort",
+    "CohortAvailability",
+    "CohortCalls",
+    "CohortCell",
+    "CohortChange",
+    "CohortChangeCount",
+    "CohortColumn",
+    "CohortComparison",
     "CohortCompleteness",
+    "CohortExplanation",
+    "CohortExport",
+    "CohortFacet",
+    "CohortFacetBucket",
     "CohortFunnelStep",
     "CohortGap",
+    "CohortLeak",
+    "CohortLeakCount",
+    "CohortLeakage",
     "CohortMember",
+    "CohortModality",
+    "CohortPart",
+    "CohortSampleAvailability",
     "CohortSpecimen",
+    "DesignFactorValue",
+    "DesignLevelCount",
+    "DesignPreview",
+    "DesignSample",
+    "CohortSplit",
+    "CohortStep",
+    "CohortTerm",
+    "CohortVerification",
+    "DeleteCohortSnapshotPayload",
+    "DeletionPayload",
     "FindingCount",
+    "ImagesPreview",
+    "LinkAmbiguity",
+    "FreezeCohortPayload",
     "LinkAudit",
     "LinkFinding",
+    "MissingTerm",
+    "LinkProposal",
+    "LinkRepairResult",
     "Mutation",
+    "NearTerm",
+    "OmicsPreview",
     "OperationCount",
     "OperationError",
     "OperationPayload",
@@ -51,13 +86,26 @@ OWN_TYPES = {
     "PageInfo",
     "ProjectPayload",
     "Query",
+    "SamplePayload",
+    "SheetFault",
     "Subscription",
+    "SystemVersion",
     "TypeCatalog",
     "UserError",
     "Viewer",
 }
-OWN_FIELDS = {"Project.statistics", "Quantity.in"}
+OWN_FIELDS = {
+    "CohortSnapshot.changes",
+    "CohortSnapshot.exports",
+    "CohortSnapshot.mine",
+    "CohortSnapshot.split",
+    "CohortSnapshot.verification",
+    "CohortSnapshot.whole",
+    "Project.statistics",
+    "Quantity.in",
+}
 ENTITIES = {
+    "CohortSnapshot",
     "Experiment",
     "Image",
     "ImageDataset",
@@ -208,7 +256,7 @@ def test_connections_are_as_relay_asks(graphql: GraphQLSchema) -> None:
                     "before": "String",
                 }
                 assert not is_non_null_type(field.type), f"{type_.name}.{name}"
-    assert seen == 10
+    assert seen == 13
 
 
 def test_nothing_is_untyped(graphql: GraphQLSchema) -> None:
@@ -277,10 +325,38 @@ def test_inputs_demand_only_what_makes_them_what_they_are(graphql: GraphQLSchema
         "KeyValueCondition.key",
         "QuantityInput.value",
         "QuantityInput.unit",
+        "CohortPartInput.fraction",
+        "CohortPartInput.name",
+        "CohortSplitInput.parts",
         "CredentialsInput.username",
         "CredentialsInput.password",
         "CreateProjectInput.space",
         "CreateProjectInput.code",
+        "DesignCellInput.where",
+        "DesignFactorInput.label",
+        "DesignFactorInput.values",
+        "DesignPropertyInput.code",
+        "DesignPropertyInput.value",
+        "DesignStageInput.level",
+        "FactorValueInput.label",
+        "FactorValueInput.value",
+        "FactorialDesignInput.stages",
+        "PropertyInput.code",
+        "RegisterDesignInput.project",
+        "RegisterImagesInput.project",
+        "RegisterOmicsDatasetInput.project",
+        "ImageInput.sample",
+        "KeyValueInput.key",
+        "KeyValueInput.value",
+        "AnnotateImageInput.imageId",
+        "OmicsDatasetInput.sample",
+        "OmicsDatasetInput.type",
+        "OmicsDatasetInput.system",
+        "OmicsDatasetInput.externalCode",
+        "WorkflowParameterInput.name",
+        "WorkflowParameterInput.value",
+        "WorkflowRunInput.name",
+        "SheetInput.text",
     }
 
 
@@ -315,6 +391,13 @@ query ($project: String!) {
 """
 
 
+FREEZE = """
+mutation ($project: String!) {
+  freezeCohort(name: "all", where: {project: {code: {eq: $project}}}) { snapshot { __typename id } }
+}
+"""
+
+
 def found_ids(tree: Any) -> dict[str, str]:
     """Every entity of an answer, by its type."""
     found: dict[str, str] = {}
@@ -333,6 +416,7 @@ def found_ids(tree: Any) -> dict[str, str]:
 async def test_every_type_of_entity_is_found_again_by_its_id(open_door: House) -> None:
     (project, *_) = [each.code for each in open_door.world.openbis.projects if each.code[0] == "Q"]
     found = found_ids(await open_door.data(IDS, project=project))
+    found |= found_ids(await open_door.data(FREEZE, project=project))
     assert set(found) == ENTITIES - {"Operation"}  # the demonstration begins without any
     read = "query ($id: ID!) { node(id: $id) { __typename id } }"
     for name, global_id in found.items():

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from api.guard import Limits
+from api.limits import Limits
 from api.production import omero_address
 from api.settings import Settings, SettingsError, decode_key, load_settings, variables
 from backends.omero.ice_address import IceOptions

@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from api.drain import Drain
-from api.guard import Limits
+from api.limits import Limits
 from tests.api.conftest import CLOSED
 from tests.serving import serve
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,8 +22,9 @@ from backends.errors import (
 from backends.fetch import Fetch
 from link_store.records import LinkState
 from resolvers.context import RequestContext, Viewer
+from resolvers.crossing import imaging_of_samples
 from resolvers.errors import NotSignedIn
-from resolvers.imaging import Imaging, ImagingStatus, imaging_of_sample
+from resolvers.imaging import Imaging, ImagingStatus
 from tests.atlas import Atlas, nodes
 from tests.house import House
 
@@ -40,6 +42,9 @@ class Answer:
             raise self._answer
         return self._answer
 
+    async def load_many(self, keys: Sequence[Any]) -> list[Any]:
+        return [await self.load(key) for key in keys]
+
 
 def request(link: Any, dataset: Any = None, *, admin: bool = False) -> RequestContext:
     made = RequestContext(Viewer("v"), SimpleNamespace(), "r")  # type: ignore[arg-type]
@@ -52,7 +57,8 @@ def request(link: Any, dataset: Any = None, *, admin: bool = False) -> RequestCo
 
 
 async def status(context: RequestContext) -> Imaging:
-    return await imaging_of_sample(context, "p", Fetch(), ["sample", "imaging"])
+    path = ["sample", "imaging"]
+    return (await imaging_of_samples(context, ["p"], Fetch(), lambda _row: path))[0]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -16,6 +17,7 @@ from backends.records import (
 )
 from resolvers import masterdata
 
+T = TypeVar("T")
 COLOURS = VocabularyRecord("COLOURS", None, (TermRecord("RED", "Red", None, 1, official=True),))
 
 
@@ -54,6 +56,11 @@ class Types:
 CONTEXT: Any = SimpleNamespace(loaders=SimpleNamespace(entity_types=Types()))
 
 
+async def read(how: Callable[[Any, PropertyRecord], T], property_: PropertyRecord) -> T:
+    """Read a property's value with what is declared about it."""
+    return how(await masterdata.definition(CONTEXT, property_.code), property_)
+
+
 @pytest.mark.parametrize(
     ("code", "value", "number"),
     [
@@ -68,12 +75,12 @@ CONTEXT: Any = SimpleNamespace(loaders=SimpleNamespace(entity_types=Types()))
     ],
 )
 async def test_numbers(code: str, value: str, number: float | None) -> None:
-    assert await masterdata.number(CONTEXT, PropertyRecord(code, (value,))) == number
+    assert await read(masterdata.number, PropertyRecord(code, (value,))) == number
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-Infinity", "1e999"])
 async def test_what_json_cannot_say_is_no_number(value: str) -> None:
-    assert await masterdata.number(CONTEXT, PropertyRecord("R", (value,))) is None
+    assert await read(masterdata.number, PropertyRecord("R", (value,))) is None
 
 
 @pytest.mark.parametrize(
@@ -92,19 +99,19 @@ async def test_what_json_cannot_say_is_no_number(value: str) -> None:
     ],
 )
 async def test_times(code: str, value: str, time: datetime | None) -> None:
-    assert await masterdata.timestamp(CONTEXT, PropertyRecord(code, (value,))) == time
+    assert await read(masterdata.timestamp, PropertyRecord(code, (value,))) == time
 
 
 async def test_terms() -> None:
-    assert await masterdata.term(CONTEXT, PropertyRecord("COLOUR", ("RED",))) == COLOURS.terms[0]
-    assert await masterdata.term(CONTEXT, PropertyRecord("COLOUR", ("BLUE",))) is None
-    assert await masterdata.term(CONTEXT, PropertyRecord("T", ("RED",))) is None
+    assert await read(masterdata.term, PropertyRecord("COLOUR", ("RED",))) == COLOURS.terms[0]
+    assert await read(masterdata.term, PropertyRecord("COLOUR", ("BLUE",))) is None
+    assert await read(masterdata.term, PropertyRecord("T", ("RED",))) is None
     assert await masterdata.vocabularies(CONTEXT) == (COLOURS,)
 
 
 @pytest.mark.parametrize("code", ["N", "WHEN", "COLOUR"])
 async def test_a_property_without_values(code: str) -> None:
     empty = PropertyRecord(code, ())
-    assert await masterdata.number(CONTEXT, empty) is None
-    assert await masterdata.timestamp(CONTEXT, empty) is None
-    assert await masterdata.term(CONTEXT, empty) is None
+    assert await read(masterdata.number, empty) is None
+    assert await read(masterdata.timestamp, empty) is None
+    assert await read(masterdata.term, empty) is None

@@ -190,6 +190,6 @@ def test_where_a_page_stands(*, backward: bool, beyond: bool, more: bool) -> Non
 def test_nothing_has_a_total_of_none(*, count: bool) -> None:
     request = PageRequest(5, CODE, count=count)
     shaped = connect(nothing(request), request, "L")
-    assert shaped.edges == ()
+    assert shaped.edges == []
     assert shaped.page_info.start_cursor is None
     assert shaped.total_count == (0 if count else None)

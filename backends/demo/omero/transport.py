@@ -82,6 +82,16 @@ class StoreTransport:
         """End the session."""
         await self._run(lambda: self.store.close(session.get_secret_value()))
 
+    async def open_for(
+        self, session: SecretStr, user: str, *, life_seconds: int, idle_seconds: int
+    ) -> SecretStr:
+        """Open a session of another user, as an administrator."""
+        uuid = session.get_secret_value()
+        opened = await self._run(
+            lambda: self.store.sudo(uuid, user, None, life_seconds, idle_seconds)
+        )
+        return SecretStr(opened.uuid)
+
     async def open_another(
         self, session: SecretStr, *, life_seconds: int, idle_seconds: int
     ) -> SecretStr:

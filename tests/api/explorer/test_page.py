@@ -131,6 +131,19 @@ def test_390_samples_are_drawn_by_type(explorer: Explorer) -> None:
     expect(explorer.page.locator(".panel")).to_contain_text("390 rows")
 
 
+def test_a_cohorts_attrition_is_drawn_and_told_in_numbers(explorer: Explorer) -> None:
+    explorer.open()
+    explorer.ask("cohort")
+    explorer.look("funnel")
+    panel = explorer.page.locator(".panel")
+    expect(panel.locator("figure svg").first).to_be_visible()
+    panel.locator("summary").click()
+    rows = panel.locator("tbody tr")
+    expect(rows).to_have_count(5)
+    assert [numbers(row)[-2] for row in rows.all_inner_texts()] == [159, 130, 43, 43, 43]
+    explorer.keep("funnel")
+
+
 def test_the_audit_is_drawn(explorer: Explorer) -> None:
     explorer.open()
     explorer.ask("audit")

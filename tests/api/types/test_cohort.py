@@ -118,3 +118,62 @@ async def test_a_cohort_too_large_is_refused_with_advice(open_door: House) -> No
     (error,) = answer["errors"]
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
     assert "60 clauses" in error["message"]
+
+
+async def test_the_funnel_tells_the_attrition_in_the_order_as_written(open_door: House) -> None:
+    where = """
+      self: {property: [{code: "Q_GENDER", string: {eq: "FEMALE"}}]}
+      and: [
+        {has: {image: {modality: {eq: "CT"}}}}
+        {project: {code: {eq: "QCLIN"}}}
+      ]
+      not: {has: {sample: {property: [{code: "Q_TUMOR_STAGE", string: {eq: "T4"}}]}}}
+    """
+    cohort = await ask(
+        open_door, where, "totalCount funnel { clause source subjects samples complete }"
+    )
+    funnel = cohort["funnel"]
+    assert [step["clause"].split(":")[0] for step in funnel] == [
+        "all subjects",
+        "self",
+        "has",
+        "project",
+        "not",
+    ]
+    assert [step["source"] for step in funnel] == [
+        "OPENBIS",
+        "OPENBIS",
+        "OMERO",
+        "OPENBIS",
+        "OPENBIS",
+    ]
+    numbers = [step["subjects"] for step in funnel]
+    assert numbers == sorted(numbers, reverse=True)
+    assert numbers[-1] == cohort["totalCount"]
+    assert all(step["complete"] for step in funnel)
+    women = await ask(
+        open_door, 'self: {property: [{code: "Q_GENDER", string: {eq: "FEMALE"}}]}', "totalCount"
+    )
+    assert numbers[1] == women["totalCount"]
+
+
+async def test_explain_alone_runs_nothing_and_its_estimate_holds(open_door: House) -> None:
+    fields = """explain {
+      steps { clause source how estimate calls { total } }
+      estimatedCalls { openbis omero linkStore total } realCalls { openbis omero linkStore total }
+    }"""
+    planned = (await ask(open_door, PAPER, fields))["explain"]
+    assert planned["realCalls"] is None
+    assert len(planned["steps"]) == 4
+    run = (await ask(open_door, PAPER, "totalCount " + fields))["explain"]
+    assert run["steps"] == planned["steps"]
+    real, expected = run["realCalls"], run["estimatedCalls"]
+    assert real["total"] <= expected["total"] + 3, (real, expected)
+
+
+async def test_a_cohort_of_openbis_alone_is_counted_and_not_read(open_door: House) -> None:
+    query = """{ cohort(where: {project: {code: {eq: "QCLIN"}}}) { totalCount } }"""
+    answer = await open_door.ask(query)
+    assert answer["data"]["cohort"]["totalCount"] == 130
+    # The projects in scope, whether each has subjects, and the count.
+    assert answer["extensions"]["cost"]["calls"] == {"openbis": 3, "omero": 0, "linkStore": 0}

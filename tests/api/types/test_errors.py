@@ -37,6 +37,9 @@ EXPECTED = {
     resolver.Missing: "NOT_FOUND",
     resolver.NotSignedIn: "UNAUTHENTICATED",
     resolver.LimitExceeded: "LIMIT_EXCEEDED",
+    resolver.NotAllowed: "FORBIDDEN",
+    resolver.NotInstalled: "INTERNAL",
+    resolver.StorageFailed: "BACKEND_UNAVAILABLE",
 }
 ROOTS = (backend.BackendError, links.LinkStoreError, resolver.ResolverError)
 
@@ -103,7 +106,12 @@ def test_the_source_and_whether_to_try_again(class_: type[Exception]) -> None:
         assert extensions["source"] == "LINK_STORE"
     else:
         assert "source" not in extensions
-    again = {backend.Unavailable, backend.TimedOut, links.StoreUnavailable}
+    again = {
+        backend.Unavailable,
+        backend.TimedOut,
+        links.StoreUnavailable,
+        resolver.StorageFailed,
+    }
     assert extensions["retryable"] is (class_ in again)
 
 

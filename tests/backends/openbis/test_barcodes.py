@@ -2,7 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.openbis.barcodes import ALPHABET, Barcodes, barcode, check_character, is_barcode
+from backends.openbis.barcodes import (
+    ALPHABET,
+    Barcodes,
+    barcode,
+    barcode_number,
+    check_character,
+    is_barcode,
+)
 
 PROJECTS = st.text(alphabet=ALPHABET, min_size=4, max_size=4).map("Q".__add__)
 NUMBERS = st.integers(min_value=1, max_value=999 * 24)
@@ -71,3 +78,13 @@ def test_allocation_begins_at_two_as_the_wizard_does() -> None:
 def test_a_project_runs_out_of_barcodes(number: int) -> None:
     with pytest.raises(ValueError, match="used up"):
         barcode("QABCD", number)
+
+
+@given(project=PROJECTS, number=NUMBERS)
+def test_a_barcode_tells_its_number(project: str, number: int) -> None:
+    assert barcode_number(barcode(project, number)) == number
+
+
+@pytest.mark.parametrize("code", ["QABCD001AB", "QABCD000A", "QABCDENTITY-1", ""])
+def test_other_codes_have_no_number(code: str) -> None:
+    assert barcode_number(code) is None

@@ -13,8 +13,8 @@ interface Panel {
 }
 
 const PANELS: Panel[] = [
-  { name: "pictures", title: "Pictures", content: lazy(() => import("./panels/PicturesPanel")), has: (data) => nodesOf(data, "Image").length > 0 },
   { name: "funnel", title: "Funnel", content: lazy(() => import("./panels/FunnelPanel")), has: (data) => cohortsOf(data).some(({ funnel }) => Array.isArray(funnel)) },
+  { name: "pictures", title: "Pictures", content: lazy(() => import("./panels/PicturesPanel")), has: (data) => nodesOf(data, "Image").length > 0 },
   { name: "facets", title: "Facets", content: lazy(() => import("./panels/FacetsPanel")), has: (data) => cohortsOf(data).some(({ facets }) => Array.isArray(facets)) },
   { name: "availability", title: "Availability", content: lazy(() => import("./panels/AvailabilityPanel")), has: (data) => cohortsOf(data).some(({ availability }) => Boolean(availability)) },
   { name: "design", title: "Design", content: lazy(() => import("./panels/DesignPanel")), has: (data) => nodesOf(data, "Sample").length > 1 },

@@ -27,6 +27,7 @@ from backends.openbis.write import (
     OmicsDatasetUpdate,
     ProjectUpdate,
     Removal,
+    Restoring,
     SampleUpdate,
 )
 from backends.records import Kind
@@ -247,11 +248,15 @@ async def test_what_is_deleted_is_found_in_the_trash_by_its_reason(desk: Desk) -
     (record,) = [each for each in trash if each.reason == reason]
     assert record.id == answer[0]
     assert set(record.perm_ids) == {first, second}
+    await desk.write(Restoring((record.id,)))
+    assert set(await desk.read(Kind.SAMPLE, first, second)) == {first, second}
+    (again,) = await desk.write(Removal(Kind.SAMPLE, (first, second), reason))
+    assert again not in (None, record.id)
     with pytest.raises(InvalidRequest):  # the trash still counts
         await desk.write(Removal(Kind.PROJECT, (project,), reason))
     (rest,) = await desk.write(Removal(Kind.EXPERIMENT, (experiment,), reason))
     await desk.write(
-        Emptying((record.id, str(rest))), Removal(Kind.PROJECT, (project,), reason), in_order=True
+        Emptying((str(again), str(rest))), Removal(Kind.PROJECT, (project,), reason), in_order=True
     )
     assert await desk.read(Kind.PROJECT, project) == {}
     assert reason not in {
@@ -264,17 +269,23 @@ async def test_rights_are_told_before_anything_is_written(way: Way) -> None:
     steward = await way.login()
     code = f"QR{next(_NUMBERS):03d}"
     free, taken = f"/{SPACE}/{code}", f"/{SPACE}/QCLIN"
-    assert await client.creatable(steward, Kind.PROJECT, [free, taken, "/NO/X"], call) == {free}
-    assert await client.updatable(steward, Kind.PROJECT, [free, taken], call) == {taken}
-    assert await client.updatable(steward, Kind.PROJECT, [], call) == frozenset()
+    changes, creates = frozenset({"UPDATE", "DELETE"}), frozenset({"CREATE"})
+    asked = [free, taken, "/NO/X"]
+    assert await client.rights(steward, Kind.PROJECT, asked, call) == {
+        free: creates,
+        taken: changes,
+        "/NO/X": frozenset(),
+    }
+    assert await client.rights(steward, Kind.PROJECT, [], call) == {}
+    assert await client.updatable(steward, Kind.PROJECT, asked, call) == {taken}
+    assert await client.creatable(steward, Kind.PROJECT, asked, call) == {free}
     user = await client.login("oncology", SecretStr("demo"), call)
-    assert await client.creatable(user, Kind.PROJECT, [free], call) == frozenset()
-    assert await client.updatable(user, Kind.PROJECT, [taken], call) == frozenset()
+    assert not any((await client.rights(user, Kind.PROJECT, asked, call)).values())
     experiment, sample = f"{taken}/{code}E1", f"/{SPACE}/{code}001A"
-    assert await client.creatable(user, Kind.EXPERIMENT, [experiment], call) == {experiment}
-    assert await client.creatable(user, Kind.SAMPLE, [sample], call) == {sample}
+    assert (await client.rights(user, Kind.EXPERIMENT, [experiment], call))[experiment] == creates
+    assert (await client.rights(user, Kind.SAMPLE, [sample], call))[sample] == creates
     stranger = await client.login("plant", SecretStr("demo"), call)
-    assert await client.creatable(stranger, Kind.SAMPLE, [sample], call) == frozenset()
-    assert await client.updatable(stranger, Kind.PROJECT, [taken], call) == frozenset()
+    assert not (await client.rights(stranger, Kind.SAMPLE, [sample], call))[sample]
+    assert not (await client.rights(stranger, Kind.PROJECT, [taken], call))[taken]
     with pytest.raises(AccessDenied):
         await client.transact(user, [NewProject(SPACE, code)], call)

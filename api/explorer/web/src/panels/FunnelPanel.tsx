@@ -44,7 +44,7 @@ function Funnel({ cohort }: { cohort: Node }) {
     [steps],
   );
   if (steps.length === 0) return null;
-  const title = `${steps[0]?.subjects ?? "?"} subjects before the last clause, ${steps.at(-1)?.subjects ?? "?"} after it`;
+  const title = `${steps.at(-1)?.subjects ?? "?"} of ${steps[0]?.subjects ?? "?"} subjects are left`;
   return (
     <Drawn title={steps.length > 1 ? title : "Subjects that the clause leaves"} draw={draw}>
       <Numbers

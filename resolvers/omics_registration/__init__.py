@@ -1,0 +1,1 @@
+"""Registering omics data sets as metadata, with the lineage that makes results traceable."""
