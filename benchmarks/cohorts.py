@@ -1,9 +1,10 @@
 """The paper's question at 390, 10,000 and 200,000 samples, and beside today's script at 390.
 
 The embedded backends run in the same process and the same time is theirs too: most of it, in fact.
-Each answer is compared with the one known from the generator before any figure is told. Listing
-means every member with its specimens, omics datasets and images, in pages of 500. Run by
-`make bench`, or alone with `python -m benchmarks.cohorts [samples …]`; 200,000 take some minutes.
+Each answer is compared with the one known from the generator before any figure is told. Beside it
+stands a question that openBIS alone decides: its count reads nothing. Listing means every member
+with its specimens, omics datasets and images, in pages of 500 of one answer. Run by `make bench`,
+or alone with `python -m benchmarks.cohorts [samples …]`; 200,000 take some minutes.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from backends.filters import (
 from backends.lane import Call
 from backends.records import Quantity
 from benchmarks.clinic import build, served
+from benchmarks.page import Section
 from benchmarks.todays_script import USER, patients
 from resolvers.cohorts.answer import MEMBER_ORDER, CohortAnswer
 from resolvers.cohorts.evaluation import evaluate
@@ -50,6 +52,7 @@ from resolvers.loaders import Loaders
 T = TypeVar("T")
 
 SIZES = (390, 10_000, 200_000)
+QUICK = (390, 4_000)
 PAGE = 500
 ROUNDS = 3
 LEAST_OVER_LISTING = 10
@@ -81,6 +84,7 @@ QUESTION = CohortPredicate(
         )
     )
 )
+WOMEN = CohortPredicate(itself=_having("Q_GENDER", "FEMALE"))
 
 
 @dataclass(slots=True)
@@ -95,15 +99,17 @@ class Figures:
     list_seconds: float
     count_megabytes: float
     list_megabytes: float
-    plain_seconds: float  # a count that openBIS alone decides
+    women: int
+    women_count_seconds: float
+    women_list_seconds: float
 
     @property
     def ratio(self) -> float:
-        """How much dearer listing is."""
-        return self.list_seconds / self.count_seconds
+        """How much dearer listing is than counting, where openBIS alone decides."""
+        return self.women_list_seconds / self.women_count_seconds
 
 
-async def measure(samples: int) -> Figures:
+async def figures_of(samples: int) -> Figures:
     """Ask at one size, and check the answer."""
     clinic = build(samples)
     expected, images = sorted(clinic.answer), clinic.images
@@ -123,8 +129,9 @@ async def measure(samples: int) -> Figures:
         with _memory() as list_memory:
             seen, list_seconds = await _timed(lambda: _listed(answer))
         assert seen == expected
-        plain = replace(QUESTION, all_of=(), itself=_having("Q_GENDER", "FEMALE"))
-        _, plain_seconds = await _timed(lambda: _counted(services, plain))
+        women, women_count = await _timed(lambda: _counted(services, WOMEN))
+        listed, women_list = await _timed(lambda: _evaluated_and_listed(services, WOMEN))
+        assert len(listed) == women
     return Figures(
         samples,
         images,
@@ -134,8 +141,14 @@ async def measure(samples: int) -> Figures:
         list_seconds,
         count_memory[0],
         list_memory[0],
-        plain_seconds,
+        women,
+        women_count,
+        women_list,
     )
+
+
+async def _evaluated_and_listed(services: Services, where: CohortPredicate) -> list[str]:
+    return await _listed(await evaluate(await _request(services), Unit.SUBJECT, where))
 
 
 async def _listed(answer: CohortAnswer) -> list[str]:
@@ -246,24 +259,36 @@ async def _asked(services: Services, where: CohortPredicate) -> CohortAnswer:
 
 async def report(sizes: tuple[int, ...] = SIZES) -> str:
     """Measure, and return Markdown tables."""
-    figures = [await measure(size) for size in sizes]
+    figures = [await figures_of(size) for size in sizes]
     lines = [
         "### The paper's question as a cohort, in process, over the embedded backends",
         "",
         (
             "| samples | images | members | calls (openBIS, OMERO, links) | count | growth "
-            "| listing | growth | **listing ÷ count** | count by openBIS alone |"
+            "| reading all members | growth |"
         ),
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for each in figures:
         calls = ", ".join(str(each.calls.get(source, 0)) for source in Source)
         lines.append(
             f"| {each.samples:,} | {each.images:,} | {each.members:,} | {calls} "
             f"| {each.count_seconds:.2f} s | {each.count_megabytes:.0f} MB "
-            f"| {each.list_seconds:.2f} s | {each.list_megabytes:.0f} MB | **{each.ratio:.1f}** "
-            f"| {each.plain_seconds * 1000:.0f} ms |"
+            f"| {each.list_seconds:.2f} s | {each.list_megabytes:.0f} MB |"
         )
+    lines += [
+        "",
+        "### Women, which openBIS alone decides: counted, and listed with all their data",
+        "",
+        "| samples | members | count | listing | **listing ÷ count** |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| {each.samples:,} | {each.women:,} | {each.women_count_seconds * 1000:.0f} ms "
+        f"| {each.women_list_seconds:.2f} s | **{each.ratio:.0f}** |"
+        for each in figures
+    ]
+    assert figures[-1].ratio >= LEAST_OVER_LISTING, figures[-1]
     lines.append("")
     if find_spec("omero") is None:
         lines.append("Today's script is not measured: the extra omnibis[omero] is not installed.")
@@ -284,6 +309,11 @@ async def report(sizes: tuple[int, ...] = SIZES) -> str:
     ]
     assert beside.ratio >= LEAST_OVER_SCRIPT, beside
     return "\n".join(lines)
+
+
+async def measure(*, quick: bool = False) -> Section:
+    """Measure for the one page of all benchmarks."""
+    return Section("cohorts", "(c) cohorts", [await report(QUICK if quick else SIZES)])
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from api.selection import Info, selection
 from api.types.node import Node, global_id
 from api.types.scalars import BigInt
 from api.types.source import links, own
+from backends.errors import Source
 from backends.records import Kind
 from link_store.findings import FindingKind, Repair
 from link_store.findings import LinkFinding as FindingRecord
@@ -18,11 +19,13 @@ from link_store.records import (
     LinkChange,
     LinkEventRecord,
     LinkKind,
+    LinkRecord,
     LinkState,
     ProjectLinkRecord,
     SampleLinkRecord,
 )
-from resolvers import catalog, lookahead
+from resolvers import catalog, gone, lookahead
+from resolvers.links import finding_id
 from resolvers.loaders import Member
 from resolvers.paging import encode_id
 
@@ -72,7 +75,8 @@ async def resolve_project(
 ) -> Annotated[Project, strawberry.lazy("api.types.project")] | None:
     """Return the openBIS end."""
     fetch = lookahead.project_fetch(selection(info))
-    return await catalog.find(info.context, Kind.PROJECT, root.openbis_perm_id, fetch)
+    end = await catalog.find(info.context, Kind.PROJECT, root.openbis_perm_id, fetch)
+    return await _opened(info, root, end, Source.OPENBIS)
 
 
 async def resolve_image_project(
@@ -80,7 +84,8 @@ async def resolve_image_project(
 ) -> Annotated[ImageProject, strawberry.lazy("api.types.image_project")] | None:
     """Return the OMERO end."""
     key = Member(root.omero_id, lookahead.image_project_fetch(selection(info)))
-    return await info.context.loaders.image_projects.load(key)
+    end = await info.context.loaders.image_projects.load(key)
+    return await _opened(info, root, end, Source.OMERO)
 
 
 async def resolve_sample(
@@ -88,7 +93,8 @@ async def resolve_sample(
 ) -> Annotated[Sample, strawberry.lazy("api.types.sample")] | None:
     """Return the openBIS end."""
     fetch = lookahead.sample_fetch(selection(info))
-    return await catalog.find(info.context, Kind.SAMPLE, root.openbis_perm_id, fetch)
+    end = await catalog.find(info.context, Kind.SAMPLE, root.openbis_perm_id, fetch)
+    return await _opened(info, root, end, Source.OPENBIS)
 
 
 async def resolve_image_dataset(
@@ -96,7 +102,15 @@ async def resolve_image_dataset(
 ) -> Annotated[ImageDataset, strawberry.lazy("api.types.image_dataset")] | None:
     """Return the OMERO end."""
     key = Member(root.omero_id, lookahead.image_dataset_fetch(selection(info)))
-    return await info.context.loaders.image_datasets.load(key)
+    end = await info.context.loaders.image_datasets.load(key)
+    return await _opened(info, root, end, Source.OMERO)
+
+
+async def _opened(info: Info, link: LinkRecord, end: Any, source: Source) -> Any:
+    """Give a link's end; if it is gone, that is noted."""
+    if end is None:
+        await gone.notice(info.context, [link], source)
+    return end
 
 
 @strawberry.interface(description="A link between an openBIS object and an OMERO object.")
@@ -158,10 +172,19 @@ def resolve_finding_link(root: strawberry.Parent[FindingRecord]) -> strawberry.I
     return strawberry.ID(encode_id(kind, root.link.id))
 
 
+def resolve_finding_id(root: strawberry.Parent[FindingRecord]) -> strawberry.ID:
+    """Return what the finding is called."""
+    return strawberry.ID(finding_id(root))
+
+
 @strawberry.type(description="One thing that is wrong between the two systems.")
 class LinkFinding:
     """Backed by `LinkFinding` of the link store."""
 
+    id: strawberry.ID = own(
+        "What it is called in `repairLinks`; the same when the same is found again.",
+        resolve_finding_id,
+    )
     kind: FindingKind = own("What kind of fault it is.")
     link_kind: LinkKind = own("Whether projects or samples are concerned.")
     sentence: str = own("The fault in a sentence.")
@@ -181,16 +204,15 @@ class FindingCount:
 
 def resolve_counts(root: strawberry.Parent[Any]) -> list[FindingCount]:
     """Count the findings of each kind, zeros too."""
-    kinds = [finding.kind for finding in root.findings]
-    return [FindingCount(kind=kind, count=kinds.count(kind)) for kind in FindingKind]
+    return [FindingCount(kind=kind, count=root.counts[kind]) for kind in FindingKind]
 
 
 @strawberry.type(description="What an audit of a project's links found.")
 class LinkAudit:
     """Backed by `resolvers.links.LinkAudit`."""
 
-    findings: list[LinkFinding] = own("What is wrong, by kind.")
-    counts: list[FindingCount] = own("How many of each kind, zeros too.", resolve_counts)
+    findings: list[LinkFinding] = own("The first of what is wrong.")
+    counts: list[FindingCount] = own("How many of each kind in all, zeros too.", resolve_counts)
     samples: int = own("How many samples were looked at.")
     image_datasets: int = own("How many image datasets were looked at.")
     links: int = own("How many links were looked at.")
