@@ -1,9 +1,9 @@
 """`python -m backends.demo.omero.ice_import`: what `omero import` is to a real OMERO, in small.
 
 It takes any file, makes an image of it (or several) in a dataset of the embedded OMERO over Ice,
-with the file's name, size and SHA-1 as the real import keeps them, and prints `Image:<id>`. Pixels are not
-read: the image has the size that the options say. Tests and demonstrations configure it as the
-import command; a real OMERO would miss the binary data.
+with the file's name, size and SHA-1 as the real import keeps them, and prints `Image:<id>`. Pixels
+are not read: the image has the size that the options say. Tests and demonstrations configure it as
+the import command; a real OMERO would miss the binary data.
 """
 
 from __future__ import annotations
