@@ -127,7 +127,8 @@ def _respond(
         "ETag": tag,
         "Cache-Control": "private, no-cache",  # rights are asked for each time
         "Vary": VARY,
-        "Accept-Ranges": "bytes",
+        # What is small and JSON is compressed on its way, and parts of that cannot be put together.
+        "Accept-Ranges": "bytes" if facts.is_table else "none",
     }
     if is_another(request.headers, tag):
         message = "The file is not the one that you have a part of; begin again."
@@ -142,7 +143,7 @@ def _respond(
         "X-Content-Type-Options": "nosniff",
     }
     try:
-        span = span_of(request.headers, tag, found.size)
+        span = span_of(request.headers, tag, found.size) if facts.is_table else None
     except Unsatisfiable:
         message = f"The file has {found.size} bytes; there is nothing beyond."
         headers["Content-Range"] = f"bytes */{found.size}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import orjson
-from graphql import GraphQLError, GraphQLInputObjectType, parse_value
+from graphql import GraphQLError, GraphQLInputObjectType, Undefined, parse_value
 from graphql.utilities import (
     coerce_input_value,
     validate_input_value,
@@ -41,7 +41,7 @@ def read_filter(text: str, unit: Unit) -> Question:
     if not isinstance(type_, GraphQLInputObjectType):
         raise TypeError("CohortFilter")
     faults: list[str] = []
-    if given is None:
+    if given is None or given is Undefined:  # null, or a variable
         raise BadInput(f"Give a filter, such as {EXAMPLE}.")
 
     def note(error: GraphQLError, path: list[str | int]) -> None:

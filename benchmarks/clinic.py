@@ -8,6 +8,7 @@ never taken of a wrong answer. Used by `cohorts.py` only.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -104,6 +105,9 @@ async def served(world: World) -> AsyncIterator[Services]:
         StoreTransport(OmeroStore(world.omero)), Lane(Source.OMERO, timeout=PATIENCE)
     )
     snapshots = SnapshotStore(database)
+    world.omero.rows.clear()  # it stands in the store now
+    gc.collect()
+    gc.freeze()  # the backends are elsewhere in real life: the collector need not walk them
     try:
         yield Services(openbis, omero, links, snapshots, shelf, ViewerCache())
     finally:
@@ -111,6 +115,7 @@ async def served(world: World) -> AsyncIterator[Services]:
         await omero.aclose()
         await shelf.aclose()
         await database.dispose()
+        gc.unfreeze()
 
 
 def _add_patient(clinic: Clinic, pictures: _Pictures, rng: Random, number: int) -> None:

@@ -36,6 +36,7 @@ class OmeroProjectFact:
     omero_id: int
     name: str
     annotated_perm_id: str | None = None
+    outdated: bool = False  # the annotation names the right object, but not as it is called now
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class OmeroDatasetFact:
     name: str
     project_ids: tuple[int, ...]
     annotated_perm_id: str | None = None
+    outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,9 @@ UNLINKED_CANDIDATE
     annotation, or else by the naming convention.
 ANNOTATION_DRIFT
     OMERO's `omnibis/link` annotation and the links disagree: it is missing from, or names another
-    openBIS object than, an active link; or a free OMERO object is annotated for an openBIS object
-    that is linked elsewhere, is gone, or is claimed by another free one, too.
+    openBIS object than, an active link, or by an identifier that is no longer its own; or a free
+    OMERO object is annotated for an openBIS object that is linked elsewhere, is gone, or is claimed
+    by another free one, too.
 STUCK_RESERVATION
     A link has been reserved for longer than a registration takes.
 
@@ -211,8 +212,10 @@ def _drift(side: _Side, facts: AuditFacts, candidates: Mapping[int, str]) -> Ite
         said, link = fact.annotated_perm_id, side.by_omero_id.get(omero_id)
         name = side.omero_name(omero_id)
         if link is not None:
-            if link.state is LinkState.ACTIVE and said != link.openbis_perm_id:
+            wrong = said != link.openbis_perm_id
+            if link.state is LinkState.ACTIVE and (wrong or fact.outdated):
                 what = "lacks its annotation" if said is None else "is annotated for another object"
+                what = what if wrong else "is annotated with what that was called before"
                 sentence = f"{name}, linked to {side.openbis_name(link.openbis_perm_id)}, {what}."
                 yield _about(link, FindingKind.ANNOTATION_DRIFT, Repair.WRITE_ANNOTATION, sentence)
             continue

@@ -35,12 +35,15 @@ from backends.demo.openbis.server import create_openbis_server
 from backends.demo.registration import Registration
 from backends.demo.world import Sample, World
 from backends.errors import Source
+from backends.folder import Folder
 from backends.lane import Call, Lane
 from backends.omero.client import OmeroClient
 from backends.openbis.client import OpenbisClient
 from backends.openbis.transport import AsgiTransport
 from link_store.database import LinkDatabase
+from link_store.snapshots import SnapshotStore
 from link_store.store import LinkStore
+from resolvers.cohorts.shelf import Shelf
 from resolvers.context import RequestContext, Services, Viewer
 from resolvers.loaders import Loaders
 from resolvers.viewers import ViewerCache
@@ -126,13 +129,16 @@ class Institute:
         openbis = OpenbisClient(AsgiTransport(self._openbis), lanes["openbis"])
         omero = OmeroClient(StoreTransport(self.store), lanes["omero"])
         database = LinkDatabase(f"sqlite:///{self.database}")
-        links = LinkStore(database, settings.openbis_instance, settings.omero_instance)
+        instances = (settings.openbis_instance, settings.omero_instance)
+        links = LinkStore(database, *instances)
+        snapshots, shelf = SnapshotStore(database, *instances), Shelf(Folder(None))
 
         async def stop() -> None:
+            await shelf.aclose()
             await database.dispose()
 
         return Parts(
-            services=Services(openbis, omero, links, ViewerCache()),
+            services=Services(openbis, omero, links, snapshots, shelf, ViewerCache()),
             database=database,
             lanes=lanes,
             start=database.migrate,

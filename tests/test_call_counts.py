@@ -78,10 +78,95 @@ async def test_types_are_read_once_and_remembered(open_door: House) -> None:
     assert await calls(open_door, query) == (2, 0, 0)
 
 
-@pytest.mark.parametrize(("project", "expected"), [("QHCC0", (2, 4, 2)), ("QCLIN", (4, 4, 2))])
-async def test_an_audit_costs_a_call_per_five_hundred_samples(
+@pytest.mark.parametrize(("project", "expected"), [("QHCC0", (2, 5, 3)), ("QCLIN", (3, 5, 3))])
+async def test_an_audit_costs_a_call_per_thousand_samples(
     open_door: House, project: str, expected: tuple[int, int, int]
 ) -> None:
     query = "query ($p: String!) { linkAudit(project: $p) { samples findings { kind } } }"
-    await open_door.data("{ viewer { omero { isAdmin } } }")  # remembered for a minute
+    await open_door.data(query, p=project)  # who one is, and sees, is remembered for a minute
     assert await calls(open_door, query, p=project) == expected
+
+
+PAPER = """
+  project: {code: {eq: "QCLIN"}}
+  and: [
+    {has: {
+      sample: {property: [{code: "Q_PRIMARY_TISSUE", string: {eq: "ABDOMEN"}}]}
+      image: {modality: {eq: "CT"}}
+    }}
+    {has: {
+      sample: {property: [{code: "Q_DIGNITY", string: {eq: "MALIGNANT"}}]}
+      image: {
+        tag: {eq: "H&E"}
+        pixelSize: {between: [{value: 0.25, unit: MICROMETER}, {value: 0.6, unit: MICROMETER}]}
+      }
+      atLeast: 5
+    }}
+    {has: {
+      sample: {property: [{code: "Q_DIGNITY", string: {eq: "MALIGNANT"}}]}
+      omics: {type: {eq: "Q_NGS_RAW_DATA"}}
+    }}
+  ]
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "fields", "expected"),
+    [
+        # Candidates, projects in scope, whether they have subjects; the counts for the plan; one
+        # call for each sample filter and each data set filter; per image filter one call to OMERO
+        # and one for the links.
+        (PAPER, "totalCount", (8, 2, 2)),
+        # A funnel starts from all subjects, those of projects without any by type included.
+        (PAPER, "totalCount funnel { subjects samples }", (12, 2, 2)),
+        # openBIS alone decides: counted and not read.
+        ('project: {code: {eq: "QCLIN"}}', "totalCount", (3, 0, 0)),
+        # Over all projects one has no subjects by type: those by root have to be looked at.
+        ('self: {property: [{code: "Q_GENDER", string: {eq: "MALE"}}]}', "totalCount", (4, 0, 0)),
+        # Nothing is left to ask about: the images are not looked for.
+        (
+            'project: {code: {eq: "NONE"}}, has: {image: {tag: {eq: "CT"}}}',
+            "totalCount",
+            (2, 0, 0),
+        ),
+        # The plan alone: candidates are counted with everything else.
+        (PAPER, "explain { estimatedCalls { total } }", (1, 0, 0)),
+    ],
+)
+async def test_a_cohort_costs_what_its_clauses_do(
+    open_door: House, where: str, fields: str, expected: tuple[int, int, int]
+) -> None:
+    assert await calls(open_door, "{ cohort(where: {" + where + "}) { " + fields + " } }") == (
+        expected
+    )
+
+
+@pytest.mark.parametrize("first", [1, 10, 130])
+async def test_a_page_of_members_costs_no_more_for_any_number(open_door: House, first: int) -> None:
+    fields = """members(first: %d) { edges { node {
+      subject { code }
+      specimens { sample { code } images { name keyValues { key } } omicsDatasets { code } }
+    } } }"""
+    query = "{ cohort(where: {" + PAPER + "}) { " + fields % first + " } }"
+    base = await calls(open_door, "{ cohort(where: {" + PAPER + "}) { totalCount } }")
+    openbis, omero, links = await calls(open_door, query)  # type: ignore[misc]
+    # The members with their descendants; per `has` its samples, data sets; the specimens. Per image
+    # filter the datasets, how many images they have, which, and their pairs; links once each. What
+    # two filters ask for in the same moment travels together.
+    at_most = tuple(map(sum, zip(base, (6, 8, 2), strict=True)))  # type: ignore[call-overload]
+    assert (openbis, links) == (at_most[0], at_most[2])
+    assert omero <= at_most[1]
+
+
+async def test_a_further_page_of_members_does_not_ask_the_question_again(open_door: House) -> None:
+    query = """query ($after: String) { cohort(where: {%s}) {
+      members(first: 10, after: $after) {
+        pageInfo { endCursor } edges { node { subject { code } } }
+      }
+    } }"""
+    first = await open_door.data(query % PAPER)
+    after = first["cohort"]["members"]["pageInfo"]["endCursor"]
+    # The members with their descendants, what each of three `has` finds among them, the specimens.
+    openbis, omero, links = await calls(open_door, query % PAPER, after=after)  # type: ignore[misc]
+    assert (openbis, links) == (6, 2)
+    assert omero <= 6

@@ -7,9 +7,12 @@ or done, with 1 when something was found or refused, and with 2 when they could 
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
@@ -18,6 +21,7 @@ from api.commands.output import (
     AsJson,
     Exit,
     document,
+    printable,
     progress,
     remark,
     stop,
@@ -28,9 +32,10 @@ from api.commands.output import (
 
 if TYPE_CHECKING:
     from backends.records import ProjectRecord
+    from link_store.findings import FindingKind, LinkFinding
     from link_store.records import LinkRecord
     from resolvers.context import RequestContext
-    from resolvers.links import Discovered, LinkAudit, Outcome, Remark
+    from resolvers.links import Discovered, Outcome, Rebuilt, Remark, Repaired
 
 app = typer.Typer(help="The links between openBIS and OMERO.", no_args_is_help=True)
 
@@ -45,6 +50,9 @@ Link = Annotated[str | None, typer.Option(help="The link's id, as the API gives 
 Revision = Annotated[
     int | None,
     typer.Option(help="The link's revision that you decided on; else the one it has now."),
+]
+Kinds = Annotated[
+    list[str] | None, typer.Option(help="Only findings of this kind; may be given several times.")
 ]
 Scope = Annotated[
     str | None,
@@ -202,26 +210,274 @@ def discover(
 @with_access
 def audit(
     access: Access,
-    project: Annotated[str, typer.Option(help="The project's identifier or code.")],
+    project: Scope = None,
+    kind: Kinds = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare both systems with the links of a project; ends with 1 when something is wrong."""
-    from backends.fetch import Fetch
-    from resolvers import catalog, links
+    """Compare both systems with the links, and tell what is wrong, with ids for `repair`.
 
-    async def work(context: RequestContext) -> LinkAudit:
-        found = await catalog.project_by_identifier(context, project, Fetch())
-        return await links.audit(context, found)
+    Ends with 1 when something is wrong. With --json, each finding is a line, and a summary.
+    """
+    from resolvers import links
+    from resolvers.links.audit import parts
 
-    audited = access.run(work)
+    kinds = finding_kinds(kind)
+    whole = links.LinkAudit()
+
+    async def work(context: RequestContext) -> None:
+        within = await _scope(context, project)
+        with progress() as advance:
+            async for part in parts(context, within, advance):
+                whole.add(part, 0)
+                _tell_findings(
+                    [one for one in part.findings if not kinds or one.kind in kinds],
+                    as_json=as_json,
+                )
+
+    access.run(work)
+    counts = {name: number for name, number in whole.counts.items() if not kinds or name in kinds}
+    looked = {"samples": whole.samples, "imageDatasets": whole.image_datasets, "links": whole.links}
     if as_json:
-        tell_json(audited)
+        tell_line({"kind": "summary", "findings": counts, **looked})
     else:
-        tell_table(
-            ["kind", "repair", "what"], [(f.kind, f.repair, f.sentence) for f in audited.findings]
-        )
-    if audited.findings:
+        found = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
+        looked_at = f"{whole.samples} samples, {whole.image_datasets} datasets, {whole.links} links"
+        typer.echo(f"{found or 'Nothing is wrong'}; looked at {looked_at}.")
+    if counts:
         raise typer.Exit(Exit.FINDINGS)
+
+
+@app.command()
+@with_access
+def repair(
+    access: Access,
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Findings, by the ids that `audit` tells.")
+    ] = None,
+    kind: Kinds = None,
+    project: Scope = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Mend findings of `audit`: those named, or all of a kind; each in the way it names itself.
+
+    Ends with 1 when one of them could not be mended, or is not found any more.
+    """
+    from resolvers import links
+
+    kinds = finding_kinds(kind)
+    done: list[bool] = []
+    seen: set[str] = set()
+
+    async def work(context: RequestContext) -> None:
+        within = await _scope(context, project)
+        with progress() as advance:
+            async for one in links.repair(
+                context, within, kinds=kinds, ids=ids or (), dry_run=dry_run, progress=advance
+            ):
+                done.append(one.done)
+                seen.add(links.finding_id(one.finding))
+                _tell_repaired(one, dry_run=dry_run, as_json=as_json)
+
+    access.run(work)
+    lacking = sorted(set(ids or ()) - seen)
+    for each in lacking:
+        remark(f"there is no finding {each} (any more).")
+    if as_json:
+        counts = {"mended": sum(done), "left": len(done) - sum(done), "unknown": len(lacking)}
+        tell_line({"kind": "summary", "dryRun": dry_run, **counts})
+    else:
+        word = "would be mended" if dry_run else "mended"
+        typer.echo(f"{sum(done)} {word}, {len(done) - sum(done)} left as they are.")
+    if lacking or not all(done):
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def _tell_repaired(one: Repaired, *, dry_run: bool, as_json: bool) -> None:
+    from resolvers.links import finding_id
+
+    if as_json:
+        told = {"id": finding_id(one.finding), "finding": one.finding.kind, "done": one.done}
+        tell_line({"kind": "repair", **told, "remarks": remark_documents(one.remarks)})
+        return
+    state = ("would be mended" if dry_run else "mended") if one.done else "left"
+    typer.echo(
+        f"{state}: {finding_id(one.finding)} {one.finding.kind}, {one.finding.repair}: "
+        f"{printable(one.finding.sentence)}"
+    )
+    _tell_remarks(one.remarks)
+
+
+@app.command()
+@with_access
+def rebuild(access: Access, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+    """Restore links from what they left behind in both systems, and tell what differs.
+
+    For when the link database was lost: `links rebuild` reads the annotations in OMERO and the ids
+    in samples' properties. Links that are there stay as they are. Ends with 1 when something
+    differs or was refused.
+    """
+    from resolvers import links
+
+    counts: Counter[str] = Counter()
+
+    async def work(context: RequestContext) -> None:
+        with progress() as advance:
+            async for part in links.rebuild(context, dry_run=dry_run, progress=advance):
+                _tell_rebuilt(part, counts, as_json=as_json)
+
+    access.run(work)
+    if as_json:
+        tell_line({"kind": "summary", "dryRun": dry_run, **counts})
+    else:
+        word = "would be restored" if dry_run else "restored"
+        typer.echo(
+            f"{counts['restored']} {word}, {counts['unchanged']} there already, "
+            f"{counts['refused']} refused, {counts['differences']} differences."
+        )
+    if counts["refused"] or counts["differences"] or counts["remarks"]:
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def _tell_rebuilt(part: Rebuilt, counts: Counter[str], *, as_json: bool) -> None:
+    counts["restored"] += len(part.restored)
+    counts["unchanged"] += part.unchanged
+    counts["refused"] += len(part.refused)
+    counts["differences"] += len(part.differences)
+    counts["remarks"] += len(part.remarks)
+    if as_json:
+        for pair in part.restored:
+            tell_line({"kind": "restored", "openbis": pair.openbis, "omeroId": pair.omero_id})
+        for pair, why in part.refused:
+            told = {"openbis": pair.openbis, "omeroId": pair.omero_id}
+            tell_line({"kind": "refused", **told, "remarks": remark_documents(why)})
+        for each in part.differences:
+            tell_line({**document(each), "kind": "difference", "linkKind": each.kind})
+        return
+    for pair, why in part.refused:
+        for one in why:
+            remark(f"{pair.openbis} and {pair.omero_id}: {one.code}: {one.message}")
+    for each in part.differences:
+        remark(f"DIFFERENCE: {each.sentence}")
+    _tell_remarks(part.remarks)
+
+
+@app.command("export")
+@with_access
+def export_(
+    access: Access,
+    file: Annotated[Path, typer.Argument(help="Where to; - is standard output.")] = Path("-"),
+) -> None:
+    """Write all links with their history as JSON Lines, nothing lost."""
+    from resolvers.links import exchange
+
+    async def work(context: RequestContext) -> int:
+        number = 0
+        with _writing(file) as out, progress() as advance:
+            async with aclosing(exchange.export(context)) as lines:  # type: ignore[type-var] # it is a generator
+                async for line in lines:
+                    out.write(line if line.endswith(b"\n") else line + b"\n")
+                    number += 1
+                    advance("links", number, None)
+        return number
+
+    number = access.run(work)
+    remark(f"{number - 1} links are written.")
+
+
+@app.command("import")
+@with_access
+def import_(
+    access: Access,
+    file: Annotated[Path, typer.Argument(help="JSON Lines, as `export` writes them, or by hand.")],
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take in links from a file: all of it, or nothing if one line has a fault.
+
+    A line by hand names the ends: {"kind": "SAMPLE", "openbisPermId": "…", "omeroId": 7,
+    "projectPermId": "…"}. Ends with 1 when a line has a fault; each fault is told with its line.
+    """
+    from resolvers.links import exchange
+
+    if not file.is_file():
+        stop(f"there is no file {file}.")
+
+    def read() -> Iterator[bytes]:
+        with file.open("rb") as lines:
+            yield from lines
+
+    async def work(context: RequestContext) -> Any:
+        with progress() as advance:
+            return await exchange.import_(context, read, dry_run=dry_run, progress=advance)
+
+    report, left = access.run(work)
+    if as_json:
+        tell_json({"dryRun": dry_run, **document(report), "remarks": remark_documents(left)})
+    else:
+        faults = [(one.line, one.code, one.message) for one in report.faults]
+        tell_table(["line", "fault", "what"], faults)
+        _tell_remarks(left)
+        state = "written" if report.written else "good" if not faults else "refused as a whole"
+        typer.echo(
+            f"{report.lines} lines {state}: {report.project_links} projects, "
+            f"{report.sample_links} samples, {report.unchanged} there already."
+        )
+    if report.faults or left:
+        raise typer.Exit(Exit.FINDINGS)
+
+
+@contextmanager
+def _writing(file: Path) -> Iterator[BinaryIO]:
+    """The file to write to, or standard output."""
+    if file == Path("-"):
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    try:
+        with file.open("wb") as out:
+            yield out
+    except OSError:
+        stop(f"{file} cannot be written.")
+
+
+def finding_kinds(names: list[str] | None) -> frozenset[FindingKind]:
+    """The kinds of finding that options name.
+
+    Raises:
+        typer.Exit: one of them is none.
+    """
+    from link_store.findings import FindingKind
+
+    known = {each.value for each in FindingKind}
+    for name in names or ():
+        if name.upper() not in known:
+            stop(f"{name} is no kind of finding; there are {', '.join(sorted(known))}.")
+    return frozenset(FindingKind(name.upper()) for name in names or ())
+
+
+def _tell_findings(findings: Sequence[LinkFinding], *, as_json: bool) -> None:
+    from resolvers.links import finding_id
+
+    if as_json:
+        for one in findings:
+            tell_line(
+                {
+                    "kind": "finding",
+                    "id": finding_id(one),
+                    "finding": one.kind,
+                    "linkKind": one.link_kind,
+                    "openbisPermIds": one.openbis_perm_ids,
+                    "omeroIds": one.omero_ids,
+                    "repair": one.repair,
+                    "sentence": one.sentence,
+                }
+            )
+        return
+    tell_table(
+        ["id", "kind", "repair", "what"],
+        [(finding_id(one), one.kind, one.repair, one.sentence) for one in findings],
+    )
 
 
 async def _scope(context: RequestContext, project: str | None) -> ProjectRecord | None:

@@ -23,6 +23,7 @@ from link_store.records import (
     SampleLinkRecord,
 )
 from resolvers import catalog, lookahead
+from resolvers.links import finding_id
 from resolvers.loaders import Member
 from resolvers.paging import encode_id
 
@@ -158,10 +159,19 @@ def resolve_finding_link(root: strawberry.Parent[FindingRecord]) -> strawberry.I
     return strawberry.ID(encode_id(kind, root.link.id))
 
 
+def resolve_finding_id(root: strawberry.Parent[FindingRecord]) -> strawberry.ID:
+    """Return what the finding is called."""
+    return strawberry.ID(finding_id(root))
+
+
 @strawberry.type(description="One thing that is wrong between the two systems.")
 class LinkFinding:
     """Backed by `LinkFinding` of the link store."""
 
+    id: strawberry.ID = own(
+        "What it is called in `repairLinks`; the same when the same is found again.",
+        resolve_finding_id,
+    )
     kind: FindingKind = own("What kind of fault it is.")
     link_kind: LinkKind = own("Whether projects or samples are concerned.")
     sentence: str = own("The fault in a sentence.")
@@ -181,16 +191,15 @@ class FindingCount:
 
 def resolve_counts(root: strawberry.Parent[Any]) -> list[FindingCount]:
     """Count the findings of each kind, zeros too."""
-    kinds = [finding.kind for finding in root.findings]
-    return [FindingCount(kind=kind, count=kinds.count(kind)) for kind in FindingKind]
+    return [FindingCount(kind=kind, count=root.counts[kind]) for kind in FindingKind]
 
 
 @strawberry.type(description="What an audit of a project's links found.")
 class LinkAudit:
     """Backed by `resolvers.links.LinkAudit`."""
 
-    findings: list[LinkFinding] = own("What is wrong, by kind.")
-    counts: list[FindingCount] = own("How many of each kind, zeros too.", resolve_counts)
+    findings: list[LinkFinding] = own("The first of what is wrong.")
+    counts: list[FindingCount] = own("How many of each kind in all, zeros too.", resolve_counts)
     samples: int = own("How many samples were looked at.")
     image_datasets: int = own("How many image datasets were looked at.")
     links: int = own("How many links were looked at.")

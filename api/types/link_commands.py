@@ -9,10 +9,11 @@ import strawberry
 
 from api.selection import Info
 from api.types.link import Link, ProjectLink, SampleLink
-from api.types.link_discovery import DiscoverLinksPayload
+from api.types.link_discovery import DiscoverLinksPayload, RepairLinksPayload
 from api.types.source import own
 from api.types.user_error import UserError, user_errors
 from backends.fetch import Fetch
+from link_store.findings import FindingKind
 from link_store.records import LinkKind
 from resolvers import catalog, links
 from resolvers.errors import BadInput
@@ -228,6 +229,49 @@ class LinkCommands:
             told["ambiguities"] += found.ambiguities[: first - len(told["ambiguities"])]
             told["user_errors"] += user_errors(found.remarks)
         return DiscoverLinksPayload(**counts, **told)
+
+    @strawberry.mutation(
+        description="Mend findings of `linkAudit` as each of them names: those of the kinds, with "
+        "the ids, that you give. What is no longer wrong is left alone."
+    )
+    async def repair_links(
+        self,
+        info: Info,
+        kinds: Annotated[
+            list[FindingKind] | None, strawberry.argument(description="Only findings of these.")
+        ] = None,
+        ids: Annotated[
+            list[strawberry.ID] | None, strawberry.argument(description="Only these findings.")
+        ] = None,
+        project: Annotated[
+            str | None,
+            strawberry.argument(description="Only this project, by identifier or code."),
+        ] = None,
+        dry_run: DryRun = False,
+    ) -> RepairLinksPayload:
+        """Repair links."""
+        context = info.context
+        within = None
+        if project is not None:
+            within = await catalog.project_by_identifier(context, project, Fetch.of("space"))
+        results: list[Any] = []
+        repaired = 0
+        async for one in links.repair(
+            context,
+            within,
+            kinds=kinds or (),
+            ids=ids or (),
+            dry_run=dry_run,
+            progress=no_progress,
+        ):
+            repaired += one.done
+            results += [one] * (len(results) < MAXIMUM_PAGE)
+        lacking = set(ids or ()) - {links.finding_id(one.finding) for one in results}
+        lost = [
+            links.Remark(links.Code.NOT_FOUND, f"There is no finding {each} (any more).", "ids")
+            for each in sorted(lacking)
+        ]
+        return RepairLinksPayload(repaired=repaired, results=results, user_errors=user_errors(lost))
 
 
 def no_progress(_name: str, _done: int, _total: int | None) -> None:

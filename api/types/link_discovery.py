@@ -6,6 +6,7 @@ from typing import Any
 
 import strawberry
 
+from api.types.link import LinkFinding
 from api.types.scalars import BigInt
 from api.types.source import own
 from api.types.user_error import UserError, user_errors
@@ -55,3 +56,23 @@ class DiscoverLinksPayload:
     proposals: list[LinkProposal] = own("The first of the links that are beyond doubt.")
     ambiguities: list[LinkAmbiguity] = own("The first of the knots.")
     user_errors: list[UserError] = own("What was refused, or is left to be written down.")
+
+
+@strawberry.type(description="What became of one finding.")
+class LinkRepairResult:
+    """Backed by `resolvers.links.Repaired`."""
+
+    finding: LinkFinding = own("What was wrong.")
+    done: bool = own("Whether it is mended, or would be in a dry run.")
+    user_errors: list[UserError] = own(
+        "Why not; with ANNOTATION_DRIFT, what is left.", resolve_user_errors
+    )
+
+
+@strawberry.type(description="What a repair did.")
+class RepairLinksPayload:
+    """Gathered from `Repaired`."""
+
+    repaired: int = own("How many findings are mended, or would be in a dry run.")
+    results: list[LinkRepairResult] = own("The first of the findings that were asked for.")
+    user_errors: list[UserError] = own("Why nothing was done.")

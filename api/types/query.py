@@ -366,12 +366,27 @@ class Query(CohortQuestions, SnapshotQuestions, OperationQuestions):
         )
 
     @strawberry.field(
-        description="Compare both systems with the links of one project, and tell what is wrong."
+        description="Compare both systems with the links of one project, or of all that you see, "
+        "and tell what is wrong. For a whole institute use `omnibis links audit`."
     )
-    async def link_audit(self, info: Info, project: ProjectIdentifier) -> LinkAudit | None:
-        """Audit one project."""
-        found = await catalog.project_by_identifier(info.context, project, Fetch())
-        return await links.audit(info.context, found)
+    async def link_audit(
+        self,
+        info: Info,
+        project: Annotated[
+            str | None,
+            strawberry.argument(description="Only this project, by identifier or code."),
+        ] = None,
+        first: Annotated[
+            int, strawberry.argument(description="How many findings to tell, 500 at most.")
+        ] = MAXIMUM_PAGE,
+    ) -> LinkAudit | None:
+        """Audit one project, or all."""
+        if not 0 <= first <= MAXIMUM_PAGE:
+            raise BadInput(f"`first` must be between 0 and {MAXIMUM_PAGE}; it is {first}.")
+        found = None
+        if project is not None:
+            found = await catalog.project_by_identifier(info.context, project, Fetch.of("space"))
+        return await links.audit(info.context, found, most=first)
 
 
 async def _typed(info: Info, global_id: str | None, name: str) -> Any:

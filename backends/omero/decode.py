@@ -6,7 +6,7 @@ and timezone-aware UTC in records; a quantity without number or unit is no quant
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -170,11 +170,15 @@ def key_values(rows: Iterable[Row]) -> dict[int, tuple[KeyValueRecord, ...]]:
     """Pairs by object; an annotation that several users linked counts once."""
     found: dict[int, list[KeyValueRecord]] = {}
     first_link: dict[tuple[int, int], int] = {}
+    current: tuple[int | None, int | None] = (None, None)
+    append: Callable[[KeyValueRecord], None] | None = None
     for parent, link, annotation, namespace, key, value in rows:
-        if first_link.setdefault((parent, annotation), link) == link:
-            found.setdefault(parent, []).append(
-                KeyValueRecord(annotation, namespace, key or "", value or "")
-            )
+        if (parent, link) != current:  # the pairs of an annotation stand together
+            current = (parent, link)
+            counts = first_link.setdefault((parent, annotation), link) == link
+            append = found.setdefault(parent, []).append if counts else None
+        if append is not None:
+            append(KeyValueRecord(annotation, namespace, key or "", value or ""))
     return _frozen(found)
 
 

@@ -48,12 +48,16 @@ class ExportFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FormatFacts:
-    """What is known of a format: its file's name and media type, and what it is good for."""
+    """What is known of a format: its file's name and media type, and what it is good for.
+
+    `is_table`: it grows with the rows, so that who loses it half-way wants to go on.
+    """
 
     file: str
     media_type: str
     description: str
     needs_arrow: bool = False
+    is_table: bool = True
 
 
 FORMATS: Final[Mapping[ExportFormat, FormatFacts]] = {
@@ -74,6 +78,7 @@ FORMATS: Final[Mapping[ExportFormat, FormatFacts]] = {
         "application/ld+json",
         "A description of the Parquet file in the Croissant format.",
         needs_arrow=True,
+        is_table=False,
     ),
     ExportFormat.RO_CRATE: FormatFacts(
         "cohort.crate.zip",
@@ -85,6 +90,7 @@ FORMATS: Final[Mapping[ExportFormat, FormatFacts]] = {
         "columns.json",
         "application/json",
         "What the columns are: types, units, origins, vocabularies.",
+        is_table=False,
     ),
 }
 CRATED: Final = (

@@ -1,171 +1,205 @@
-"""Reading the link database for a viewer: links, their history, and the audit of one project.
+"""The audit: what is wrong between the two systems and the links, for one project or for all.
 
-A link is shown to whoever sees its openBIS end; whether the images beyond it may be seen is OMERO's
-to say. The audit gathers what both systems hold of one project and lets `link_store/reconcile.py`
-compare. Making and changing links is not done here yet.
+It goes through openBIS's projects batch by batch, then through the links whose projects are gone
+from openBIS, then through OMERO objects that are annotated but linked to nothing. Each part is
+compared by `link_store/reconcile.py`. What the viewer may not see is not reported as gone: an
+incomplete side proves nothing.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Collection
-from dataclasses import dataclass
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Final
 
+from backends.errors import Source
 from backends.fetch import Fetch
-from backends.filters import PageRequest
-from backends.records import ImageDatasetRecord, ImagingKind, Kind, ProjectRecord
-from link_store.findings import (
-    AuditFacts,
-    LinkFinding,
-    OmeroDatasetFact,
-    OmeroProjectFact,
-    OpenbisProjectFact,
-    OpenbisSampleFact,
-)
+from backends.omero.linkage import Claim
+from backends.openbis.client import Get
+from backends.records import ImagingKind, Kind, ProjectRecord
+from link_store.findings import AuditFacts, FindingKind, LinkFinding
 from link_store.reconcile import reconcile
-from resolvers import catalog, imaging
+from link_store.records import LinkKind, LinkRecord
 from resolvers.context import RequestContext
-from resolvers.paging import MAXIMUM_PAGE
+from resolvers.links import notes
+from resolvers.links.facts import Holdings, facts_of, read_datasets, read_image_projects
+from resolvers.links.inventory import PAGE, Progress, batches
 
-ANNOTATION_NAMESPACE = "omnibis/link"
-ANNOTATION_KEY = "openBIS permId"
+FETCH: Final = Fetch.of("type", "properties")  # of each sample: a repair may write a property
+TOLD: Final = 500  # findings that one audit keeps, unless more are asked for
 
 
 @dataclass(frozen=True, slots=True)
-class LinkAudit:
-    """What an audit of one project found, and how much it looked at."""
+class Audited:
+    """What one part of an audit found, and what it looked at."""
 
     findings: tuple[LinkFinding, ...]
-    samples: int
-    image_datasets: int
-    links: int
+    facts: AuditFacts
+    held: Holdings
 
 
-async def audit(context: RequestContext, project: ProjectRecord) -> LinkAudit:
-    """Compare what both systems hold of one project with the links between them.
+@dataclass(slots=True)
+class LinkAudit:
+    """What an audit found: the first findings, all of them counted, and how much it looked at."""
 
-    Reads ids, codes, names and link annotations only, a page of 500 at a time. What the viewer may
-    not see is not reported as gone: an incomplete side proves nothing.
+    findings: list[LinkFinding] = field(default_factory=list)
+    counts: Counter[FindingKind] = field(default_factory=Counter)
+    samples: int = 0
+    image_datasets: int = 0
+    links: int = 0
+
+    def add(self, part: Audited, most: int = TOLD) -> None:
+        """Take in one part."""
+        self.counts.update(finding.kind for finding in part.findings)
+        self.findings += part.findings[: max(0, most - len(self.findings))]
+        self.samples += len(part.facts.samples)
+        self.image_datasets += len(part.facts.image_datasets)
+        self.links += len(part.facts.links)
+
+
+def finding_id(finding: LinkFinding) -> str:
+    """What a finding is called: the same whenever the same is found again."""
+    told = (
+        finding.kind,
+        finding.link_kind,
+        *finding.openbis_perm_ids,
+        *map(str, finding.omero_ids),
+        finding.repair,
+    )
+    return hashlib.blake2b("\n".join(told).encode(), digest_size=8).hexdigest()
+
+
+async def audit(
+    context: RequestContext,
+    project: ProjectRecord | None,
+    *,
+    most: int = TOLD,
+    progress: Progress | None = None,
+    now: datetime | None = None,
+) -> LinkAudit:
+    """Audit one project, or all that the viewer sees.
+
+    Args:
+        context: the request.
+        project: the only one.
+        most: how many findings to keep; all are counted.
+        progress: told how far it is.
+        now: taken for the present.
 
     Raises:
         BackendError: a source did not answer; half an audit would mislead.
     """
+    whole = LinkAudit()
+    async for part in parts(context, project, progress or _silent, now):
+        whole.add(part, most)
+    return whole
+
+
+async def parts(
+    context: RequestContext,
+    project: ProjectRecord | None,
+    progress: Progress,
+    now: datetime | None = None,
+) -> AsyncIterator[Audited]:
+    """Audit part by part; no finding comes twice.
+
+    Raises:
+        BackendError: a source did not answer.
+    """
+    told: set[str] = set()
+    now = now or datetime.now(UTC)
+    async for batch in batches(context, project, FETCH, progress):
+        yield await _compared(context, Holdings.of(batch), told, now)
+    if project is not None:
+        return
+    async for links in _of_lost_projects(context):
+        yield await _compared(
+            context, Holdings(links={link.ref: link for link in links}), told, now
+        )
+    for kind in (ImagingKind.IMAGE_PROJECT, ImagingKind.IMAGE_DATASET):
+        async for claims in _unlinked_claims(context, kind):
+            yield await _compared(context, await _claiming(context, kind, claims), told, now)
+
+
+async def _compared(
+    context: RequestContext, held: Holdings, told: set[str], now: datetime
+) -> Audited:
+    facts = await facts_of(context, held)
+    new = []
+    for finding in reconcile(facts, now=now):
+        name = finding_id(finding)
+        if name not in told:
+            told.add(name)
+            new.append(finding)
+    return Audited(tuple(new), facts, held)
+
+
+async def _of_lost_projects(context: RequestContext) -> AsyncIterator[list[LinkRecord]]:
+    """Live links of projects that openBIS does not show, with those of their samples.
+
+    Where something may be hidden from the viewer nothing can be said of them.
+    """
+    if not await context.loaders.oversight.load(Source.OPENBIS):
+        return
+    store, key = context.services.links, None
+    while True:
+        page = await context.ask_links(
+            "searchLinks", store.search(limit=PAGE, kind=LinkKind.PROJECT, key=key)
+        )
+        ids = tuple(link.openbis_perm_id for link in page.items)
+        (there,) = await context.services.openbis.execute(
+            context.openbis_token(), [Get(Kind.PROJECT, ids)], context.call
+        )
+        lost = [link for link in page.items if link.openbis_perm_id not in there]
+        if lost:
+            below = await context.ask_links(
+                "sampleLinksOfProjects",
+                store.sample_links_of_projects([link.openbis_perm_id for link in lost]),
+            )
+            yield [*lost, *(link for links in below.values() for link in links)]
+        if not page.has_more:
+            return
+        key = page.keys[-1]
+
+
+async def _unlinked_claims(
+    context: RequestContext, kind: ImagingKind
+) -> AsyncIterator[list[Claim]]:
+    """Annotations of ours on objects that stand in no live link, page by page."""
+    client, session, beyond = context.services.omero, context.omero_session(), 0
     store = context.services.links
-    own = await context.loaders.project_links.load(project.perm_id)
-    identity = await imaging.omero_identity(context)
-    samples, datasets, links = await asyncio.gather(
-        _samples(context, project),
-        _image_datasets(context, own.omero_id) if own else _nothing(),
-        context.ask_links(
-            "sampleLinksOfProjects",
-            store.sample_links_of_projects([project.perm_id]),
-        ),
-    )
-    sample_links = links.get(project.perm_id, ())
-    image_projects = await _image_projects(context, own.omero_id) if own else ()
-    strays = {link.omero_id for link in sample_links} - {fact.omero_id for fact in datasets}
-    datasets = (*datasets, *await _strayed(context, strays))
-    facts = AuditFacts(
-        projects=(OpenbisProjectFact(project.perm_id, project.code),),
-        samples=samples,
-        image_projects=image_projects,
-        image_datasets=datasets,
-        links=(*((own,) if own else ()), *sample_links),
-        openbis_complete=True,
-        omero_complete=identity.is_admin,
-    )
-    findings = reconcile(facts, now=datetime.now(UTC))
-    return LinkAudit(findings, len(samples), len(datasets), len(facts.links))
-
-
-async def _samples(
-    context: RequestContext, project: ProjectRecord
-) -> tuple[OpenbisSampleFact, ...]:
-    found: list[OpenbisSampleFact] = []
-    filter_ = catalog.samples_of_project(project.perm_id, None)
-    page = PageRequest(MAXIMUM_PAGE, catalog.PERM_ID_ORDER)
     while True:
-        rows = await catalog.search(context, Kind.SAMPLE, filter_, page, Fetch())
-        found.extend(
-            OpenbisSampleFact(row.perm_id, row.code, project.perm_id) for row in rows.items
+        claims = await client.claims(
+            session, kind, notes.NAMESPACE, notes.PERM_ID, context.call, beyond=beyond, limit=PAGE
         )
-        if not rows.has_more:
-            return tuple(found)
-        page = PageRequest(MAXIMUM_PAGE, catalog.PERM_ID_ORDER, key=rows.keys[-1])
+        ids = {claim.omero_id for claim in claims}
+        linked: Collection[int]
+        if kind is ImagingKind.IMAGE_PROJECT:
+            linked = await context.ask_links(
+                "projectLinksOfOmero", store.project_links_of_omero(ids)
+            )
+        else:
+            linked = await context.ask_links("sampleLinksOfOmero", store.sample_links_of_omero(ids))
+        free = [claim for claim in claims if claim.omero_id not in linked]
+        if free:
+            yield free
+        if len(claims) < PAGE:
+            return
+        beyond = claims[-1].link_id
 
 
-async def _image_datasets(context: RequestContext, project_id: int) -> tuple[OmeroDatasetFact, ...]:
-    found: list[ImageDatasetRecord] = []
-    page = PageRequest(MAXIMUM_PAGE, imaging.ID_ORDER)
-    while True:
-        rows = await context.services.omero.image_datasets(
-            context.omero_session(), None, page, Fetch(), context.call, project=project_id
-        )
-        found.extend(rows.items)
-        if not rows.has_more:
-            break
-        page = PageRequest(MAXIMUM_PAGE, imaging.ID_ORDER, key=rows.keys[-1])
-    return await _dataset_facts(context, found, {row.omero_id: (project_id,) for row in found})
+async def _claiming(context: RequestContext, kind: ImagingKind, claims: list[Claim]) -> Holdings:
+    held = Holdings()
+    ids = {claim.omero_id for claim in claims}
+    if kind is ImagingKind.IMAGE_PROJECT:
+        await read_image_projects(context, held, ids)
+    else:
+        await read_datasets(context, held, ids)
+    return held
 
 
-async def _strayed(context: RequestContext, ids: Collection[int]) -> tuple[OmeroDatasetFact, ...]:
-    """Read linked datasets that are not in the linked project: moved away, or gone."""
-    if not ids:
-        return ()
-    found = await context.services.omero.image_datasets_by_ids(
-        context.omero_session(), ids, Fetch(), context.call
-    )
-    parents = await context.services.omero.image_projects_of_datasets(
-        context.omero_session(), list(found), context.call
-    )
-    projects = {
-        number: tuple(parent.omero_id for parent in above) for number, above in parents.items()
-    }
-    return await _dataset_facts(context, list(found.values()), projects)
-
-
-async def _dataset_facts(
-    context: RequestContext, rows: list[ImageDatasetRecord], projects: dict[int, tuple[int, ...]]
-) -> tuple[OmeroDatasetFact, ...]:
-    annotated = await _annotations(
-        context, ImagingKind.IMAGE_DATASET, [row.omero_id for row in rows]
-    )
-    return tuple(
-        OmeroDatasetFact(
-            row.omero_id, row.name, projects.get(row.omero_id, ()), annotated.get(row.omero_id)
-        )
-        for row in rows
-    )
-
-
-async def _image_projects(context: RequestContext, project_id: int) -> tuple[OmeroProjectFact, ...]:
-    found = await context.services.omero.image_projects_by_ids(
-        context.omero_session(), [project_id], Fetch(), context.call
-    )
-    annotated = await _annotations(context, ImagingKind.IMAGE_PROJECT, list(found))
-    return tuple(
-        OmeroProjectFact(row.omero_id, row.name, annotated.get(row.omero_id))
-        for row in found.values()
-    )
-
-
-async def _annotations(
-    context: RequestContext, kind: ImagingKind, ids: list[int]
-) -> dict[int, str]:
-    if not ids:
-        return {}
-    pairs = await context.services.omero.key_values(
-        context.omero_session(), kind, ids, context.call
-    )
-    return {
-        number: pair.value
-        for number, those in pairs.items()
-        for pair in those
-        if pair.namespace == ANNOTATION_NAMESPACE and pair.key == ANNOTATION_KEY
-    }
-
-
-async def _nothing() -> tuple[Any, ...]:
-    return ()
+def _silent(_name: str, _done: int, _total: int | None) -> None:
+    pass

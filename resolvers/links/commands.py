@@ -23,6 +23,7 @@ from link_store.records import (
     LinkRef,
     LinkState,
     NewSampleLink,
+    SampleLinkRecord,
 )
 from resolvers import identity
 from resolvers.context import RequestContext
@@ -225,6 +226,7 @@ async def move(
     openbis: str | None = None,
     omero_id: int | None = None,
     dry_run: bool = False,
+    anywhere: bool = False,
 ) -> Outcome:
     """Give a link another end, or put a sample's link below the project that it is in now.
 
@@ -235,6 +237,7 @@ async def move(
         openbis: the new openBIS end, by permId or identifier; the old one if it stays.
         omero_id: the new OMERO end; the old one if it stays.
         dry_run: whether nothing is to be written.
+        anywhere: whether a sample's dataset may lie in another image project, for now.
 
     Raises:
         NotFound: there is no such link that the viewer may see.
@@ -245,40 +248,52 @@ async def move(
         return Outcome(old, changed=False, remarks=tuple(remarks))
     pair = Pair(openbis or old.openbis_perm_id, old.omero_id if omero_id is None else omero_id)
     (seen,) = await see(context, ref.kind, [pair])
-    # What stands in the way of a new link at an end that stays is this link itself.
-    others = [one for one in seen.remarks if not _is_own(one, old, seen)]
-    if ref.kind is LinkKind.PROJECT and omero_id is not None and not others:
-        others = await _datasets_elsewhere(context, old, omero_id)
-    if others:
-        return Outcome(old, changed=False, remarks=tuple(others))
-    whole = seen.existing is not None and seen.existing.state is LinkState.ACTIVE
-    if dry_run and not whole:
-        return Outcome(old, changed=True)
-    if seen.existing is not None and not whole:
-        made, changed = await _make(context, ref.kind, seen)
-        return Outcome(made, changed, tuple(await notes.write(context, ref.kind, [_ended(seen)])))
+    others = await _in_the_way(context, old, seen, anywhere=anywhere)
+    changes = _changes(old, seen)
+    mended = old.state is LinkState.BROKEN and not changes
+    if others or (dry_run and (changes or mended)):
+        return Outcome(old, changed=not others, remarks=tuple(others))
     store, who = context.services.links, await author(context)
-    sample = seen.openbis if isinstance(seen.openbis, SampleRecord) else None
+    work = (
+        store.activate(ref, expected_revision=expected_revision, author=who)
+        if mended
+        else store.move(ref, expected_revision=expected_revision, author=who, **changes)
+    )
+    try:
+        moved = await context.ask_links("moveLink", work)
+    except LinkStoreError as error:
+        return Outcome(old, changed=False, remarks=(of_store(error),))
+    here = ends.openbis.get(old.openbis_perm_id) if "openbis_perm_id" in changes else None
+    there = ends.omero.get(old.omero_id) if "omero_id" in changes else None
+    left = await notes.remove(context, ref.kind, [Left(here, there, old.omero_id)])
+    left += await notes.write(context, ref.kind, [_ended(seen, old.omero_id)])
+    return Outcome(moved, changed=True, remarks=tuple(left))
+
+
+def _changes(old: LinkRecord, seen: Seen) -> dict[str, Any]:
+    """What of a link is to be different."""
     changes: dict[str, Any] = {}
     if seen.openbis is not None and seen.openbis.perm_id != old.openbis_perm_id:
         changes["openbis_perm_id"] = seen.openbis.perm_id
-    if pair.omero_id != old.omero_id:
-        changes["omero_id"] = pair.omero_id
-    if sample is not None and sample.project is not None and not whole:
-        changes["project_perm_id"] = sample.project.perm_id
-    try:
-        moved = await context.ask_links(
-            "moveLink",
-            store.move(ref, expected_revision=expected_revision, author=who, **changes),
-        )
-    except LinkStoreError as error:
-        return Outcome(old, changed=False, remarks=(of_store(error),))
-    left: list[Remark] = []
-    here = ends.openbis.get(old.openbis_perm_id) if "openbis_perm_id" in changes else None
-    there = ends.omero.get(old.omero_id) if "omero_id" in changes else None
-    left += await notes.remove(context, ref.kind, [Left(here, there, old.omero_id)])
-    left += await notes.write(context, ref.kind, [_ended(seen, old.omero_id)])
-    return Outcome(moved, True, tuple(left))
+    if seen.pair.omero_id != old.omero_id:
+        changes["omero_id"] = seen.pair.omero_id
+    if isinstance(old, SampleLinkRecord) and isinstance(seen.openbis, SampleRecord):
+        project = seen.openbis.project
+        if project is not None and project.perm_id != old.project_perm_id:
+            changes["project_perm_id"] = project.perm_id
+    return changes
+
+
+async def _in_the_way(
+    context: RequestContext, old: LinkRecord, seen: Seen, *, anywhere: bool
+) -> list[Remark]:
+    """What keeps a link from its new ends: at an end that stays, not this link itself."""
+    others = [one for one in seen.remarks if not _is_own(one, old, seen)]
+    if anywhere:
+        others = [one for one in others if one.code is not Code.CROSS_PROJECT]
+    if old.ref.kind is LinkKind.PROJECT and seen.pair.omero_id != old.omero_id and not others:
+        others = await _datasets_elsewhere(context, old, seen.pair.omero_id)
+    return others
 
 
 async def _about(

@@ -141,19 +141,33 @@ async def _annotate(
     except BackendError as error:
         return [drift(error.message, Source.OMERO)]
     notes: dict[int, Note] = {}
+    surplus: dict[int, None] = {}
     for one in ended:
         wanted = pairs_of(one.openbis.perm_id, one.openbis.identifier, instance)
         there = said(present.get(one.omero.omero_id, ()))
         if dict(wanted) in there.values() and len(there) == 1:
             continue
         notes[one.omero.omero_id] = Note(wanted, min(there, default=None))
+        surplus |= dict.fromkeys(sorted(there)[1:])
 
     async def save(part: dict[int, Note]) -> None:
         await client.write_notes(
             session, kind, part, namespace=NAMESPACE, group=group, call=context.call
         )
 
-    return await _in_parts(notes, save, Source.OMERO)
+    remarks = await _in_parts(notes, save, Source.OMERO)
+    return remarks + await _delete_annotations(context, surplus, group)
+
+
+async def _delete_annotations(
+    context: RequestContext, annotations: dict[int, None], group: int
+) -> list[Remark]:
+    async def delete(part: dict[int, None]) -> None:
+        await context.services.omero.delete_annotations(
+            context.omero_session(), tuple(part), group=group, call=context.call
+        )
+
+    return await _in_parts(annotations, delete, Source.OMERO)
 
 
 async def _in_parts(
@@ -185,11 +199,7 @@ async def _remove_annotations(
     except BackendError as error:
         return [drift(error.message, Source.OMERO)]
     annotations = {number: None for pairs in present.values() for number in said(pairs)}
-
-    async def delete(part: dict[int, None]) -> None:
-        await client.delete_annotations(session, tuple(part), group=group, call=context.call)
-
-    return await _in_parts(annotations, delete, Source.OMERO)
+    return await _delete_annotations(context, annotations, group)
 
 
 async def _deltas(

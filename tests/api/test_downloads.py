@@ -122,6 +122,16 @@ async def test_headers_say_what_it_is(
     assert split.headers["etag"] != headers["etag"]
 
 
+async def test_a_small_description_comes_whole(
+    shared: House, tokens: dict[str, str], snapshot: dict[str, Any]
+) -> None:
+    for file in ("croissant.json", "columns.json"):
+        url = url_of(snapshot, file)
+        answer = await get(shared, url, tokens["oncology"], range="bytes=10-")
+        assert (answer.status_code, answer.headers["accept-ranges"]) == (200, "none")
+        assert orjson.loads(answer.content)
+
+
 async def test_a_download_that_broke_off_goes_on(
     shared: House, tokens: dict[str, str], snapshot: dict[str, Any]
 ) -> None:

@@ -74,6 +74,7 @@ OWN_TYPES = {
     "LinkFinding",
     "MissingTerm",
     "LinkProposal",
+    "LinkRepairResult",
     "Mutation",
     "NearTerm",
     "OmicsPreview",

@@ -10,7 +10,7 @@ What a single criterion tests is in `attributes.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from backends.demo.openbis.attributes import Attributes
@@ -23,6 +23,7 @@ from backends.demo.openbis.rights import Rights
 from backends.demo.openbis.values import exact_string, short_name
 
 Criterion = dict[str, Any]
+Within = Collection[str]
 
 _COMPOSITE = frozenset({Kind.EXPERIMENT, Kind.SAMPLE, Kind.DATA_SET})
 _RELATED = {
@@ -84,14 +85,15 @@ class Search:
                 f"Unsupported criterion type: {unsupported} (Context: [])"
             ) from unsupported
 
-    def _matching(self, kind: Kind, criteria: Criterion) -> set[str]:
+    def _matching(self, kind: Kind, criteria: Criterion, within: Within | None = None) -> set[str]:
+        """The keys that meet the criteria; with `within`, of the others nothing is promised."""
         items = members(criteria)
         either = _operator(criteria) == "OR"
         negated = bool(criteria.get("negated"))
         if not items:
-            return set(self._catalog.table(kind).rows)
+            return set(self._catalog.table(kind).rows if within is None else within)
         if kind not in _COMPOSITE:
-            return self._main(kind, items, either=either, negated=negated)
+            return self._main(kind, items, within, either=either, negated=negated)
         same = f"{NAMES[kind].bean}SearchCriteria"
         parents_name, children_name = _RELATED.get(kind, ("", ""))
         parents = [item for item in items if short_name(item) == parents_name]
@@ -101,16 +103,28 @@ class Search:
         main = [item for item in items if not any(item is other for other in apart)]
         groups: list[set[str]] = []
         if main:
-            groups.append(self._main(kind, main, either=either, negated=negated))
+            groups.append(self._main(kind, main, within, either=either, negated=negated))
         if parents:
             groups.append(self._children_of(kind, self._relatives(kind, parents, either=either)))
         if children:
             groups.append(self._parents_of(kind, self._relatives(kind, children, either=either)))
-        groups.extend(self._rights.visible(kind, self._matching(kind, item)) for item in nested)
+        for item in sorted(nested, key=_names_rows, reverse=True):
+            if groups and not either:  # all must hold: nobody else need be looked at
+                within = _merged(groups, either=False)
+            groups.append(self._rights.visible(kind, self._matching(kind, item, within)))
         return _merged(groups, either=either)
 
-    def _main(self, kind: Kind, items: list[Criterion], *, either: bool, negated: bool) -> set[str]:
+    def _main(
+        self,
+        kind: Kind,
+        items: list[Criterion],
+        within: Within | None,
+        *,
+        either: bool,
+        negated: bool,
+    ) -> set[str]:
         rows = self._catalog.table(kind).rows
+        scope: Within = rows if within is None else within
         sets: list[set[str]] = []
         tests: list[Callable[[Any], bool]] = []
         for item in items:
@@ -124,13 +138,18 @@ class Search:
             if tests:
                 result.update(
                     key
-                    for key, row in rows.items()
-                    if key not in result and any(test(row) for test in tests)
+                    for key in scope
+                    if key not in result and any(test(rows[key]) for test in tests)
                 )
         else:
-            left: Iterable[str] = _merged(sets, either=False) if sets else rows
-            result = {key for key in left if all(test(rows[key]) for test in tests)}
-        return rows.keys() - result if negated else result
+            left: Iterable[str] = scope
+            if sets:
+                left = _merged(sets, either=False)
+                left = left if within is None else left & set(within)
+            for test in tests:
+                left = {key for key in left if test(rows[key])}
+            result = set(left)
+        return set(scope) - result if negated else result
 
     def _relatives(self, kind: Kind, items: list[Criterion], *, either: bool) -> set[str]:
         found = [self._rights.visible(kind, self._matching(kind, item)) for item in items]
@@ -214,6 +233,12 @@ class Search:
             wanted &= self.select(Kind.PROPERTY_TYPE, nested)
         rows = self._catalog.types[kind].rows
         return {key for key, row in rows.items() if wanted.intersection(row.property_codes)}
+
+
+def _names_rows(criteria: Criterion) -> bool:
+    """Whether a group lists rows by their ids, and so is a small one."""
+    items = members(criteria)
+    return bool(items) and all(short_name(item) == "PermIdSearchCriteria" for item in items)
 
 
 def _operator(criteria: Criterion) -> str:

@@ -8,28 +8,30 @@ link store: everything is there and linked once, or nothing is.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from backends.fetch import Fetch
 from backends.lane import Call
-from backends.omero.changes import NewContainer
-from backends.omero.write import Changes, Ref
-from backends.openbis.write import NewExperiment, NewOmicsDataset, NewProject, NewSample
+from backends.openbis.write import NewOmicsDataset
 from backends.records import ImagingKind, Kind
-from link_store.operation_records import OperationRecord, OperationState
-from link_store.records import LinkChange, LinkRef, LinkState, NewSampleLink
+from link_store.operation_records import OperationRecord
+from link_store.records import LinkChange, LinkRef, LinkState
 from resolvers.context import RequestContext
 from resolvers.links.notes import NAMESPACE, PERM_ID
 from resolvers.workflows import create_project, delete_project, delete_sample
 from resolvers.workflows.delete import DeletionPolicy
 from resolvers.workflows.update_project import update_project
 from resolvers.workflows.update_sample import SampleChanges, update_sample
+from tests.resolvers.workflows.design_scenarios import (
+    AnnotateImages,
+    RegisterDesign,
+    RegisterImages,
+    RegisterOmics,
+)
+from tests.resolvers.workflows.worlds import SPACE, Given, add_image, done, linked_project
 
 if TYPE_CHECKING:
     from tests.resolvers.workflows.laboratory import Desk
-
-Given = dict[str, Any]
-SPACE = "CLINICAL"
 
 
 class Scenario(Protocol):
@@ -48,11 +50,6 @@ class Scenario(Protocol):
     async def examine(self, desk: Desk, given: Given, record: OperationRecord) -> None:
         """See that everything is done, or nothing."""
         ...
-
-
-def done(record: OperationRecord) -> bool:
-    """Whether everything has to be done; else nothing may be."""
-    return record.state is OperationState.SUCCEEDED
 
 
 class CreateProject:
@@ -99,67 +96,6 @@ class CreateProject:
             "imageProject": omero_id,
             "link": link.id,
         }
-
-
-async def linked_project(desk: Desk, samples: int = 1) -> Given:
-    """A project with an experiment and samples, its OMERO project with datasets, and the links."""
-    code = desk.code()
-    changes = [
-        NewProject(SPACE, code, "Old words"),
-        NewExperiment("Q_SAMPLE_EXTRACTION", f"/{SPACE}/{code}", f"{code}E1"),
-    ]
-    (perm_id, experiment) = await desk.openbis.transact(desk.token, changes[:1], Call()) + (
-        await desk.openbis.transact(desk.token, changes[1:], Call())
-    )
-    made = await desk.openbis.transact(
-        desk.token,
-        [
-            NewSample(
-                "Q_BIOLOGICAL_SAMPLE",
-                SPACE,
-                f"{code}{number:03d}A",
-                experiment=experiment,
-                properties={"Q_SECONDARY_NAME": "Old name", "Q_PRIMARY_TISSUE": "LIVER"},
-            )
-            for number in range(1, samples + 1)
-        ],
-        Call(),
-    )
-    project = await desk.omero.create_image_project(
-        desk.session, NewContainer(code, "Old words"), group=desk.group, call=Call()
-    )
-    datasets = await desk.omero.create_image_datasets(
-        desk.session,
-        project.id,
-        [NewContainer(f"{code}{number:03d}A", "Old name") for number in range(1, samples + 1)],
-        group=desk.group,
-        call=Call(),
-    )
-    link = await desk.links.link_project(str(perm_id), project.id, author="test")
-    await desk.links.link_samples(
-        [
-            NewSampleLink(str(sample), str(perm_id), dataset.id)
-            for sample, dataset in zip(made, datasets, strict=True)
-        ],
-        author="test",
-    )
-    return {
-        "code": code,
-        "permId": perm_id,
-        "samples": list(made),
-        "imageProject": project.id,
-        "imageDatasets": [each.id for each in datasets],
-        "link": link.id,
-    }
-
-
-async def add_image(desk: Desk, dataset: int, name: str) -> int:
-    """An image without pixels, in a dataset."""
-    changes = Changes()
-    image = changes.new("Image", {"name": name})
-    changes.link("DatasetImageLink", Ref("Dataset", dataset), image)
-    saved = await desk.omero.save(desk.session, changes.items, group=desk.group, call=Call())
-    return saved[image.index].id
 
 
 class UpdateProject:
@@ -302,4 +238,8 @@ SCENARIOS: dict[str, Scenario] = {
     "UPDATE_SAMPLE": UpdateSample(),
     "DELETE_PROJECT": DeleteProject(),
     "DELETE_SAMPLE": DeleteSample(),
+    "REGISTER_DESIGN": RegisterDesign(),
+    "REGISTER_IMAGES": RegisterImages(),
+    "REGISTER_OMICS": RegisterOmics(),
+    "ANNOTATE_IMAGES": AnnotateImages(),
 }

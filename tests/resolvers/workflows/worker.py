@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,7 @@ def main() -> None:
     import dbos  # noqa: F401, PLC0415 - so that no child has to
     import omero  # noqa: F401, PLC0415
 
+    import api.production  # noqa: PLC0415
     import api.registrations  # noqa: F401, PLC0415
     import backends.omero.ice_transport  # noqa: F401, PLC0415
     import tests.resolvers.workflows.scenarios  # noqa: F401, PLC0415
@@ -182,39 +183,36 @@ class Points:
 
 
 async def _work(systems: Systems, job: Job) -> dict[str, Any]:
-    """Put omnibis together, do the job, and take it apart."""
+    """Put omnibis together as `omnibis serve` does, do the job, and take it apart."""
+    from api.production import wire_parts  # noqa: PLC0415
     from api.registrations import with_operations  # noqa: PLC0415
     from api.settings import load_settings  # noqa: PLC0415
-    from backends.errors import Source  # noqa: PLC0415
-    from backends.lane import Lane  # noqa: PLC0415
-    from backends.omero.client import OmeroClient  # noqa: PLC0415
-    from backends.omero.ice_address import IceOptions, OmeroAddress  # noqa: PLC0415
-    from backends.omero.ice_transport import IceTransport  # noqa: PLC0415
-    from backends.openbis.client import OpenbisClient  # noqa: PLC0415
-    from backends.openbis.transport import HttpTransport  # noqa: PLC0415
-    from link_store.database import LinkDatabase  # noqa: PLC0415
-    from link_store.store import LinkStore  # noqa: PLC0415
-    from resolvers.context import Services  # noqa: PLC0415
-    from resolvers.viewers import ViewerCache  # noqa: PLC0415
     from resolvers.workflows.pace import Pace  # noqa: PLC0415
 
-    settings = load_settings({}, token_key=SecretStr("A" * 43 + "="))
-    lanes = [
-        Lane(source, timeout=job.timeout, recovery=0.1, pause=0.01)
-        for source in (Source.OPENBIS, Source.OMERO)
-    ]
-    openbis = OpenbisClient(HttpTransport(systems.openbis, read_timeout=job.timeout), lanes[0])
-    address = OmeroAddress.parse("ssl://127.0.0.1", systems.omero)
-    options = IceOptions(verify=False, invocation_timeout=job.timeout)
-    omero = OmeroClient(IceTransport(address, options), lanes[1])
-    database = LinkDatabase(systems.database)
-    links = LinkStore(database, settings.openbis_instance, settings.omero_instance)
+    settings = load_settings(
+        {},
+        openbis_url=systems.openbis,
+        openbis_timeout=job.timeout,
+        omero_host="ssl://127.0.0.1",
+        omero_port=systems.omero,
+        omero_verify=False,
+        omero_timeout=job.timeout,
+        omero_invocation_timeout=job.timeout,
+        database_url=SecretStr(systems.database),
+        token_key=SecretStr("A" * 43 + "="),
+    )
+    parts = wire_parts(settings)
+    for lane in parts.lanes.values():
+        lane._recovery, lane._pause = 0.1, 0.01
     points = Points(job)
     services, operations = with_operations(
-        Services(openbis, omero, links, ViewerCache()),
+        replace(parts.services, operations=None),
         settings,
-        database,
-        pace=Pace(first=0.05, longest=0.5, settle=0.1, poll=0.1),
+        parts.database,
+        # Whoever makes the backends too slow does so by less than this.
+        pace=Pace(
+            first=0.05, longest=0.5, settle=2 * job.timeout if job.timeout < 5 else 0.1, poll=0.1
+        ),
         lease=timedelta(seconds=1),
         pass_point=points,
     )
@@ -225,9 +223,7 @@ async def _work(systems: Systems, job: Job) -> dict[str, Any]:
         return {"points": points.passed, **await _ask(services, systems, job)}
     finally:
         await operations.stop()
-        await openbis.aclose()
-        await omero.aclose()
-        await database.dispose()
+        await parts.stop()
 
 
 async def _ask(services: Any, systems: Systems, job: Job) -> dict[str, Any]:

@@ -1,0 +1,119 @@
+"""omnibis as a server of its own for `gateways.py`: `python -m benchmarks.served [--stock]`.
+
+The embedded backends answer each question once and are replayed from memory from then on, so that
+what is measured is omnibis and not the demonstration's SQL: openBIS's answers as the bytes they
+came in, OMERO's rows as JSON that is read anew each time. Each call waits for the latency that a
+line on standard input sets, in milliseconds. With `--stock`, operations are run by Strawberry's own
+executor. The first line printed is the address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Awaitable
+from typing import Any
+
+import orjson
+from graphql import experimental_execute_incrementally
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+import api.operations
+from api import server
+from api.app import create_app
+from api.auth import TokenBox
+from api.demonstration import demonstration
+from api.settings import load_settings
+from backends.demo.omero.transport import StoreTransport
+from backends.openbis.transport import AsgiTransport
+from resolvers.context import RequestContext
+
+LATENCY = [0.0]
+
+
+async def _wait() -> None:
+    if LATENCY[0]:
+        await asyncio.sleep(LATENCY[0])
+
+
+def replay() -> None:
+    """Have the embedded backends remember their answers."""
+    post, projection, ask_links = (
+        AsgiTransport.post,
+        StoreTransport.projection,
+        RequestContext.ask_links,
+    )
+    posted: dict[bytes, bytes] = {}
+    rows: dict[str, bytes] = {}
+
+    async def posting(self: AsgiTransport, body: bytes) -> bytes:
+        await _wait()
+        if body not in posted:
+            posted[body] = await post(self, body)
+        return posted[body]
+
+    async def projecting(
+        self: StoreTransport, session: Any, hql: str, params: Any, **more: Any
+    ) -> list[list[Any]]:
+        await _wait()
+        key = f"{hql} {params!r} {more!r}"
+        if key not in rows:
+            rows[key] = orjson.dumps(await projection(self, session, hql, params, **more))
+        found: list[list[Any]] = orjson.loads(rows[key])
+        return found
+
+    async def asking(self: RequestContext, operation: str, work: Awaitable[Any]) -> Any:
+        await _wait()
+        return await ask_links(self, operation, work)
+
+    AsgiTransport.post = posting  # type: ignore[method-assign]
+    StoreTransport.projection = projecting  # type: ignore[method-assign]
+    RequestContext.ask_links = asking  # type: ignore[method-assign,assignment]
+
+
+def stock(schema: Any, document: Any, _shelves: Any, **given: Any) -> Any:
+    """Run an operation as Strawberry does."""
+    return experimental_execute_incrementally(
+        schema,
+        document,
+        root_value=given.get("root"),
+        context_value=given["context"],
+        variable_values=given.get("variables"),
+        operation_name=given.get("operation_name"),
+        executor_class=StrawberryGraphQLCoreExecutionContext,
+        operation_extensions=None,
+    )
+
+
+def main() -> None:
+    """Serve until the signal."""
+    replay()
+    if "--stock" in sys.argv:
+        api.operations.execute = stock
+    settings = load_settings(
+        {
+            "OMNIBIS_LIMITS_REQUESTS_PER_VIEWER": "1000",
+            "OMNIBIS_LIMITS_DEADLINE_SECONDS": "900",  # for --stock on a busy machine
+            "OMNIBIS_OPENBIS_TIMEOUT": "600",
+            "OMNIBIS_OMERO_TIMEOUT": "600",
+        }
+    )
+    built = demonstration(settings)
+    app = create_app(settings, built.parts, TokenBox((b"b" * 32,)))
+    listener = server.take_port("127.0.0.1", 0)
+
+    def listen() -> None:
+        for line in sys.stdin:
+            LATENCY[0] = float(line) / 1000
+            print(LATENCY[0], flush=True)
+
+    def started() -> None:
+        print(server.address_of(listener), flush=True)
+        threading.Thread(target=listen, daemon=True).start()
+
+    server.run(app, listener, drain=app.state.drain, drain_seconds=1, on_started=started)
+
+
+if __name__ == "__main__":
+    main()
