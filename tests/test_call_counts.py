@@ -30,7 +30,11 @@ async def test_the_federated_query_costs_seven_calls_for_any_number_of_samples(
 @pytest.mark.parametrize("project", ["QRUP2", "QCLIN", "QHCC0"])
 async def test_no_user_pays_more_than_eight(open_door: House, user: str, project: str) -> None:
     token = await open_door.login(user)
-    answer = await open_door.ask(README_QUERY, token, project=project, first=390, type=BIOLOGICAL)
+    asked = {"project": project, "first": 390, "type": BIOLOGICAL}
+    answer = await open_door.ask(README_QUERY, token, **asked)
+    # One more for the one who finds out that a dataset is gone: it is noted, once.
+    assert answer["extensions"]["cost"]["totalCalls"] <= 9
+    answer = await open_door.ask(README_QUERY, token, **asked)
     assert answer["extensions"]["cost"]["totalCalls"] <= 8
 
 
