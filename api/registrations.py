@@ -11,6 +11,7 @@ from link_store.database import LinkDatabase
 from link_store.operations import OperationStore
 from resolvers.context import Services
 from resolvers.workflows.operations import Operations
+from resolvers.workflows.pace import Pace
 from resolvers.workflows.registry import WORKFLOWS
 
 
@@ -31,6 +32,8 @@ def with_operations(
     """
     store = OperationStore(database, settings.openbis_instance, settings.omero_instance)
     url = settings.workflows_url or database.engine_url
+    # What a system has not answered within its time may still come true within as much again.
+    more.setdefault("pace", Pace(settle=max(settings.openbis_timeout, settings.omero_timeout)))
     operations = Operations(
         store, services, session_box(settings), url.get_secret_value(), WORKFLOWS, **more
     )

@@ -61,7 +61,10 @@ class LinkDatabase:
                 "this installation has no driver for that database: install omnibis[postgresql]"
             ) from None
         dialects.prepare(self._engine.sync_engine, busy_timeout)
-        self._views = {begin: self._engine.execution_options(link_begin=begin) for begin in Begin}
+        self._views = {
+            begin: self._engine.execution_options(**dialects.options(begin, self.dialect))
+            for begin in Begin
+        }
 
     @property
     def dialect(self) -> str:

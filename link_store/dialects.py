@@ -129,12 +129,29 @@ def prepare(engine: Engine, busy_timeout: float) -> None:
             cursor.execute("PRAGMA foreign_keys = ON")
             cursor.close()
 
+    else:
+
+        @event.listens_for(engine, "do_connect")
+        def in_utc(_dialect: Any, _record: Any, _args: Any, named: Any) -> None:
+            # all times come as UTC then, without being turned one by one
+            named["options"] = f"{named.get('options', '')} -c timezone=UTC".strip()
+
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         how = connection.get_execution_options().get("link_begin", Begin.READ)
         statement = _BEGIN[connection.dialect.name].get(how)
         if statement is not None:
             connection.exec_driver_sql(statement)
+
+
+def options(begin: Begin, dialect: str) -> dict[str, Any]:
+    """How SQLAlchemy shall treat a connection that begins so.
+
+    A single reading statement needs no transaction around it, which for PostgreSQL would be two
+    more ways to the server and back. SQLite's connections are like that by themselves, see above.
+    """
+    alone = begin is Begin.READ and dialect == "postgresql"
+    return {"link_begin": begin, **({"isolation_level": "AUTOCOMMIT"} if alone else {})}
 
 
 def among(column: ColumnElement[Any], dialect: str) -> ColumnElement[bool]:
@@ -144,6 +161,14 @@ def among(column: ColumnElement[Any], dialect: str) -> ColumnElement[bool]:
         return column.in_(select(values.c.value))
     items: ARRAY[Any] = ARRAY(BigInteger() if isinstance(column.type, BigId) else String())
     return column == any_(bindparam("ids", type_=items))
+
+
+def without_index(column: ColumnElement[str], dialect: str) -> ColumnElement[str]:
+    """Compare a text column without its index.
+
+    PostgreSQL knows how rare a value is and needs no advice, which would only spoil its guess.
+    """
+    return column.concat("") if dialect == "sqlite" else column
 
 
 def ids_value(ids: Collection[str] | Collection[int], dialect: str) -> Any:

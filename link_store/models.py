@@ -10,6 +10,7 @@ package and the migrations' `env.py` import this; rows never leave it, see `reco
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -66,11 +67,14 @@ class UtcTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Say that a stored moment is UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ARG002 - as named
+        """Say that a stored moment is UTC; PostgreSQL's connections speak UTC by themselves."""
+        return _moment if dialect.name == "sqlite" else None
+
+
+@lru_cache(maxsize=4096)  # links that were made together have one time
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 class LinkTable(SQLModel):

@@ -44,6 +44,7 @@ from link_store.records import (
 MAX_ID = 2**63 - 1
 MAX_PERM_ID = 255
 _STATE = PROJECT_LINK.c.keys().index("state")  # in both tables
+_STATES = {str(state): state for state in LinkState}
 Observe = Callable[[str, float], None]
 TABLES: dict[LinkKind, Table] = {LinkKind.PROJECT: PROJECT_LINK, LinkKind.SAMPLE: SAMPLE_LINK}
 Id = TypeVar("Id", str, int)
@@ -62,14 +63,14 @@ def possible_id(number: int) -> bool:
 def project_record(row: Any) -> ProjectLinkRecord:
     """Read a row of `project_link`, all columns in the table's order."""
     values = list(row)
-    values[_STATE] = LinkState(values[_STATE])
+    values[_STATE] = _STATES[values[_STATE]]
     return ProjectLinkRecord(*values)
 
 
 def sample_record(row: Any) -> SampleLinkRecord:
     """Read a row of `sample_link`, all columns in the table's order."""
     values = list(row)
-    values[_STATE] = LinkState(values[_STATE])
+    values[_STATE] = _STATES[values[_STATE]]
     return SampleLinkRecord(*values)
 
 
@@ -310,9 +311,12 @@ class LinkReader:
             "omero_instance": self.omero_instance,
         }
         return [
-            (table.c[column] if column == led_by else _without_index(table.c[column])) == name
+            (table.c[column] if column == led_by else self._without_index(table.c[column])) == name
             for column, name in names.items()
         ]
+
+    def _without_index(self, column: ColumnElement[str]) -> ColumnElement[str]:
+        return dialects.without_index(column, self.database.dialect)
 
     def _matching(
         self, kind: LinkKind, states: Iterable[LinkState], project_perm_id: str | None
@@ -326,17 +330,12 @@ class LinkReader:
         elif chosen != set(LinkState):
             # one state is an index in order of id; of several, only the rare ones are worth it
             few = len(chosen) == 1 or chosen <= {LinkState.RESERVED, LinkState.BROKEN}
-            column = table.c.state if few and led_by is None else _without_index(table.c.state)
+            column = table.c.state if few and led_by is None else self._without_index(table.c.state)
             conditions.append(column.in_(sorted(chosen)))
         if project_perm_id is not None:
             own = "openbis_perm_id" if kind is LinkKind.PROJECT else "project_perm_id"
             conditions.append(table.c[own] == project_perm_id)
         return and_(*conditions)
-
-
-def _without_index(column: ColumnElement[str]) -> ColumnElement[str]:
-    """Compare a text column without its index, in both dialects."""
-    return column.concat("")
 
 
 async def _total(connection: AsyncConnection, wanted: dict[LinkKind, ColumnElement[bool]]) -> int:

@@ -74,12 +74,14 @@ class LinkWriter(LinkReader):
         checked_text(author)
         kind, table, now = link.ref.kind, TABLES[link.ref.kind], datetime.now(UTC)
         revision = link.revision + 1
-        await connection.execute(
-            update(table)
-            .where(table.c.id == link.id)
-            .values(**values, revision=revision, author=author, updated_at=now)
-        )
-        row = (await connection.execute(select(table).where(table.c.id == link.id))).one()
+        row = (
+            await connection.execute(
+                update(table)
+                .where(table.c.id == link.id)
+                .values(**values, revision=revision, author=author, updated_at=now)
+                .returning(*table.c)
+            )
+        ).one()
         changed = RECORDS[kind](row)
         event = _event_values(changed, change, link.state, details)
         await connection.execute(insert(LINK_EVENT).values(**event))

@@ -89,6 +89,7 @@ class RequestContext:
     failures: dict[Source, BackendError] = field(default_factory=dict)
     degradations: dict[Source, Degradation] = field(default_factory=dict)
     loaders: Any = None
+    marked: int = 0  # links that were found broken on the way, see `resolvers/gone.py`
     # Makes a bearer token of a user's sessions and says when it ends; set by the composition root.
     issue_token: Callable[[str, SecretStr | None, SecretStr | None], tuple[str, datetime]] = (
         _no_tokens

@@ -26,14 +26,25 @@ INSTALLED = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt
 OWNER = "omnibis"
 LONGEST_SOCKET = 90  # bytes; the system's limit is 107, and the socket's own name is part of it
 
+# All tables, and the version of the link database's.
+CONTENT = """
+select c.oid::regclass::text, case when relname = 'alembic_version'
+  then query_to_xml('select version_num from alembic_version', true, true, '')::text end
+from pg_class c join pg_namespace n on n.oid = relnamespace
+where relkind = 'r' and nspname not in ('pg_catalog', 'information_schema') order by 1
+"""
+KEPT = {"alembic_version"}
+
 # Unsafe for data, and so as fast as it gets. The zone is nobody's: a time read in the wrong one
-# shows. Each test run has some connections per process, and up to eight processes.
+# shows. Each test run has some connections per process, and up to eight processes. Plans are made
+# for a disk without a head to move, as most are.
 SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "listen_addresses": "",
     "max_connections": "200",
+    "random_page_cost": "1.1",
     "timezone": "Asia/Kathmandu",
 }
 # The shell keeps the server as long as its input is open: it ends with the tests, even killed ones.
@@ -55,6 +66,8 @@ class PostgresServer:
     def __init__(self, socket: Path) -> None:
         self._socket = socket
         self._numbers = itertools.count(1)
+        self._free: dict[str, list[str]] = {}
+        self._contents: dict[str, list[tuple[object, ...]]] = {}
 
     def url(self, database: str = "postgres") -> str:
         """Tell the address of a database, as SQLAlchemy, libpq and DBOS read it."""
@@ -81,6 +94,36 @@ class PostgresServer:
             yield self.url(name)
         finally:
             self.drop_database(name)
+
+    @contextmanager
+    def copy(self, template: str) -> Iterator[str]:
+        """Lend the address of a copy of a template without rows, emptied and lent again later."""
+        free = self._free.setdefault(template, [])
+        name = free.pop() if free else self.create_database(template)
+        try:
+            yield self.url(name)
+        finally:
+            if self._emptied(name, template):
+                free.append(name)
+            else:
+                self.drop_database(name)
+
+    def _emptied(self, name: str, template: str) -> bool:
+        """Empty all tables of a copy; not if it has become another than its template."""
+        if template not in self._contents:
+            with psycopg.connect(self.url(template)) as connection:
+                self._contents[template] = connection.execute(CONTENT).fetchall()
+        try:
+            with psycopg.connect(self.url(name)) as connection:
+                connection.execute("set lock_timeout = '1s'")
+                connection.execute("set session_replication_role = replica")  # no triggers
+                content = connection.execute(CONTENT).fetchall()
+                tables = [sql.Identifier(table) for table, _ in content if table not in KEPT]
+                statement = sql.SQL("truncate {} restart identity")
+                connection.execute(statement.format(sql.SQL(", ").join(tables)))
+        except psycopg.Error:
+            return False
+        return content == self._contents[template]
 
     def _run(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.url(), autocommit=True) as connection:

@@ -7,9 +7,12 @@ or done, with 1 when something was found or refused, and with 2 when they could 
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from link_store.findings import FindingKind, LinkFinding
     from link_store.records import LinkRecord
     from resolvers.context import RequestContext
-    from resolvers.links import Discovered, Outcome, Remark, Repaired
+    from resolvers.links import Discovered, Outcome, Rebuilt, Remark, Repaired
 
 app = typer.Typer(help="The links between openBIS and OMERO.", no_args_is_help=True)
 
@@ -303,6 +306,139 @@ def _tell_repaired(one: Repaired, *, dry_run: bool, as_json: bool) -> None:
         f"{printable(one.finding.sentence)}"
     )
     _tell_remarks(one.remarks)
+
+
+@app.command()
+@with_access
+def rebuild(access: Access, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+    """Restore links from what they left behind in both systems, and tell what differs.
+
+    For when the link database was lost: `links rebuild` reads the annotations in OMERO and the ids
+    in samples' properties. Links that are there stay as they are. Ends with 1 when something
+    differs or was refused.
+    """
+    from resolvers import links
+
+    counts: Counter[str] = Counter()
+
+    async def work(context: RequestContext) -> None:
+        with progress() as advance:
+            async for part in links.rebuild(context, dry_run=dry_run, progress=advance):
+                _tell_rebuilt(part, counts, as_json=as_json)
+
+    access.run(work)
+    if as_json:
+        tell_line({"kind": "summary", "dryRun": dry_run, **counts})
+    else:
+        word = "would be restored" if dry_run else "restored"
+        typer.echo(
+            f"{counts['restored']} {word}, {counts['unchanged']} there already, "
+            f"{counts['refused']} refused, {counts['differences']} differences."
+        )
+    if counts["refused"] or counts["differences"] or counts["remarks"]:
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def _tell_rebuilt(part: Rebuilt, counts: Counter[str], *, as_json: bool) -> None:
+    counts["restored"] += len(part.restored)
+    counts["unchanged"] += part.unchanged
+    counts["refused"] += len(part.refused)
+    counts["differences"] += len(part.differences)
+    counts["remarks"] += len(part.remarks)
+    if as_json:
+        for pair in part.restored:
+            tell_line({"kind": "restored", "openbis": pair.openbis, "omeroId": pair.omero_id})
+        for pair, why in part.refused:
+            told = {"openbis": pair.openbis, "omeroId": pair.omero_id}
+            tell_line({"kind": "refused", **told, "remarks": remark_documents(why)})
+        for each in part.differences:
+            tell_line({**document(each), "kind": "difference", "linkKind": each.kind})
+        return
+    for pair, why in part.refused:
+        for one in why:
+            remark(f"{pair.openbis} and {pair.omero_id}: {one.code}: {one.message}")
+    for each in part.differences:
+        remark(f"DIFFERENCE: {each.sentence}")
+    _tell_remarks(part.remarks)
+
+
+@app.command("export")
+@with_access
+def export_(
+    access: Access,
+    file: Annotated[Path, typer.Argument(help="Where to; - is standard output.")] = Path("-"),
+) -> None:
+    """Write all links with their history as JSON Lines, nothing lost."""
+    from resolvers.links import exchange
+
+    async def work(context: RequestContext) -> int:
+        number = 0
+        with _writing(file) as out, progress() as advance:
+            async with aclosing(exchange.export(context)) as lines:  # type: ignore[type-var] # it is a generator
+                async for line in lines:
+                    out.write(line if line.endswith(b"\n") else line + b"\n")
+                    number += 1
+                    advance("links", number, None)
+        return number
+
+    number = access.run(work)
+    remark(f"{number - 1} links are written.")
+
+
+@app.command("import")
+@with_access
+def import_(
+    access: Access,
+    file: Annotated[Path, typer.Argument(help="JSON Lines, as `export` writes them, or by hand.")],
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take in links from a file: all of it, or nothing if one line has a fault.
+
+    A line by hand names the ends: {"kind": "SAMPLE", "openbisPermId": "…", "omeroId": 7,
+    "projectPermId": "…"}. Ends with 1 when a line has a fault; each fault is told with its line.
+    """
+    from resolvers.links import exchange
+
+    if not file.is_file():
+        stop(f"there is no file {file}.")
+
+    def read() -> Iterator[bytes]:
+        with file.open("rb") as lines:
+            yield from lines
+
+    async def work(context: RequestContext) -> Any:
+        with progress() as advance:
+            return await exchange.import_(context, read, dry_run=dry_run, progress=advance)
+
+    report, left = access.run(work)
+    if as_json:
+        tell_json({"dryRun": dry_run, **document(report), "remarks": remark_documents(left)})
+    else:
+        faults = [(one.line, one.code, one.message) for one in report.faults]
+        tell_table(["line", "fault", "what"], faults)
+        _tell_remarks(left)
+        state = "written" if report.written else "good" if not faults else "refused as a whole"
+        typer.echo(
+            f"{report.lines} lines {state}: {report.project_links} projects, "
+            f"{report.sample_links} samples, {report.unchanged} there already."
+        )
+    if report.faults or left:
+        raise typer.Exit(Exit.FINDINGS)
+
+
+@contextmanager
+def _writing(file: Path) -> Iterator[BinaryIO]:
+    """The file to write to, or standard output."""
+    if file == Path("-"):
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    try:
+        with file.open("wb") as out:
+            yield out
+    except OSError:
+        stop(f"{file} cannot be written.")
 
 
 def finding_kinds(names: list[str] | None) -> frozenset[FindingKind]:

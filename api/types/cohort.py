@@ -129,10 +129,9 @@ async def resolve_members(
     before: Before = None,
 ) -> Connection[CohortMember] | None:
     """Read one page of members."""
-    answer = await root.answer()
 
     async def search(page: Any, tree: Tree) -> Any:
-        return await answer.members(page, member_fetch(tree))
+        return await root.members(page, member_fetch(tree))
 
     return await paginate(info, Window(first, after, last, before), MEMBER_ORDER, search)
 
@@ -297,5 +296,7 @@ class Cohort:
         resolve_availability,
     )
     members: Connection[CohortMember] | None = own(
-        "Who surely belongs to it, in the order of their permIds.", resolve_members
+        "Who surely belongs to it, in the order of their permIds. Pages after the first go on in "
+        "the answer that the first was cut from, for a minute.",
+        resolve_members,
     )

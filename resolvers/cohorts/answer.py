@@ -125,16 +125,9 @@ class CohortAnswer:
             page: the page; its sort is `MEMBER_ORDER`, its keys are `(permId, permId)`.
             fetch: what to read along.
         """
-        from resolvers.cohorts.members import read_members  # noqa: PLC0415 - it reads this module
+        from resolvers.cohorts.members import page_of_members  # noqa: PLC0415 - it reads this module
 
-        ids, has_more = page_of(self.member_ids, page)
-        found = await read_members(self.context, self.question, ids, fetch or MemberFetch())
-        return Page(
-            items=tuple(found[each] for each in ids if each in found),
-            keys=tuple((each, each) for each in ids if each in found),
-            has_more=has_more,
-            total=len(self.member_ids) if page.count else None,
-        )
+        return await page_of_members(self.context, self.question, self.member_ids, page, fetch)
 
 
 def page_of(ids: Sequence[str], page: PageRequest) -> tuple[Sequence[str], bool]:

@@ -15,10 +15,17 @@ from backends.errors import Source
 from backends.fetch import Fetch
 from backends.filters import Page, PageRequest
 from resolvers.cohorts import facets
-from resolvers.cohorts.answer import CohortAnswer, Completeness, page_of
+from resolvers.cohorts.answer import (
+    CohortAnswer,
+    CohortMember,
+    Completeness,
+    MemberFetch,
+    page_of,
+)
 from resolvers.cohorts.availability import MemberRow, availability
 from resolvers.cohorts.evaluation import Evaluation
 from resolvers.cohorts.facets import Facet, FacetBy
+from resolvers.cohorts.members import page_of_members
 from resolvers.cohorts.planner import Plan
 from resolvers.cohorts.predicates import CohortPredicate, Question, Unit, checked
 from resolvers.context import RequestContext
@@ -27,6 +34,7 @@ from resolvers.errors import BadInput
 MOST_FACETS: Final = 12
 
 _NEEDING_IDS: Final = frozenset({"members", "facets", "availability"})
+_OF_NOW: Final = frozenset({"facets", "totalCount", "completeness", "funnel", "explain"})
 _EVALUATED: Final = _NEEDING_IDS | {"totalCount", "completeness", "funnel"}
 
 
@@ -97,11 +105,34 @@ class Cohort:
 
     async def availability(self, page: PageRequest, fetch: Fetch) -> Page[MemberRow]:
         """What there is of a page of members, and why something is missing."""
-        answer = await self.answer()
-        ids, has_more = page_of(answer.member_ids, page)
+        members = await self._ids(page)
+        ids, has_more = page_of(members, page)
         rows = await availability(self.context, ids, fetch, self._path)
         keys = tuple((row.subject.perm_id, row.subject.perm_id) for row in rows)
-        return Page(tuple(rows), keys, has_more, answer.total if page.count else None)
+        return Page(tuple(rows), keys, has_more, len(members) if page.count else None)
+
+    async def members(self, page: PageRequest, fetch: MemberFetch) -> Page[CohortMember]:
+        """One page of members with what belongs to them."""
+        ids = await self._ids(page)
+        return await page_of_members(self.context, self.question, ids, page, fetch)
+
+    async def _ids(self, page: PageRequest) -> tuple[str, ...]:
+        """The ids that a page is cut from.
+
+        A page beyond the first goes on in the viewer's answer that the first was cut from, for a
+        minute: it costs what its rows cost, and no member repeats or is passed over meanwhile. What
+        is shown of members is read anew each time, with the rights of now.
+        """
+        cache, viewer = self.context.services.cache, self.context.viewer.key
+        name = f"cohort:{self.question.digest()}"
+        if page.key is not None and not self._wanted & _OF_NOW:
+            kept = cache.kept(viewer, name)
+            if kept is not None:
+                return kept
+        answer = await self.answer()
+        if answer.completeness.complete:
+            cache.keep(viewer, name, answer.member_ids)
+        return answer.member_ids
 
     async def explain(self) -> Explanation:
         """The plan with the calls it is expected to cost, and those it did cost, if it was run.

@@ -103,7 +103,7 @@ class Evaluation:
         verdict = Verdict.known(base)
         rest = parts[len(funnel) - 1 :] if as_written else [p for p in parts if p.filter is None]
         if rest and verdict.possible:
-            await self._estimate()
+            await self._estimate(len(base))
         if not as_written and self._sizes is not None:
             rest = planner.in_order(rest, self._sizes)
         for part in rest:
@@ -113,8 +113,8 @@ class Evaluation:
                 funnel.append(self._step(part, verdict))
         return self._answer(verdict, len(verdict.possible), tuple(funnel))
 
-    async def sizes(self) -> Sizes:
-        """Count what the plan needs to know, in one call.
+    async def sizes(self, units: int | None = None) -> Sizes:
+        """Count what the plan needs to know, in one call; `units` where they are known already.
 
         Raises:
             BackendError: openBIS does not answer.
@@ -129,17 +129,18 @@ class Evaluation:
             (Kind.SAMPLE, SampleFilter()),
             *planner.questions(where),
         ]
-        units, all_units, samples, *numbers = await self._finder.counts(asked)
+        counted, all_units, samples, *numbers = await self._finder.counts(asked)
         found = {filter_: number for (_, filter_), number in zip(asked[3:], numbers, strict=True)}
-        if units == 0:
-            units = len(await self._units.among(pushed))  # perhaps by root: no count tells
+        if units is None:
+            # Those by root no count tells: they are looked at.
+            units = counted or len(await self._units.among(pushed))
         self._sizes = Sizes(units, max(all_units, units), samples, found)
         return self._sizes
 
-    async def _estimate(self) -> None:
+    async def _estimate(self, units: int) -> None:
         """Know the sizes, or do without: what fails here fails again where it matters."""
         try:
-            self._specimens.sizes = await self.sizes()
+            self._specimens.sizes = await self.sizes(units)
         except InvalidRequest:
             raise
         except (BackendError, NotSignedIn):

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from backends.errors import BackendError
 from backends.fetch import NOTHING_MORE
-from backends.filters import ImageFilter, OmicsFilter, PageRequest
+from backends.filters import ImageFilter, OmicsFilter, Page, PageRequest
 from backends.records import ImageRecord, OmicsDatasetRecord, SampleRecord
-from resolvers.cohorts.answer import CohortMember, MemberFetch, Specimen
+from resolvers.cohorts.answer import CohortMember, MemberFetch, Specimen, page_of
 from resolvers.cohorts.finding import WITH_DESCENDANTS, Finder
 from resolvers.cohorts.lineage import Lineage
 from resolvers.cohorts.predicates import Question, SpecimenPredicate
@@ -38,6 +38,24 @@ class _Evidence:
     images: dict[str, list[ImageRecord]] = field(default_factory=dict)
     datasets: dict[str, int] = field(default_factory=dict)  # linked in OMERO
     imaging: dict[str, ImagingStatus] = field(default_factory=dict)  # where images were asked for
+
+
+async def page_of_members(
+    context: RequestContext,
+    question: Question,
+    ids: Sequence[str],
+    page: PageRequest,
+    fetch: MemberFetch | None = None,
+) -> Page[CohortMember]:
+    """Read one page out of the sorted ids of all members."""
+    shown, has_more = page_of(ids, page)
+    found = await read_members(context, question, shown, fetch or MemberFetch())
+    return Page(
+        items=tuple(found[each] for each in shown if each in found),
+        keys=tuple((each, each) for each in shown if each in found),
+        has_more=has_more,
+        total=len(ids) if page.count else None,
+    )
 
 
 async def read_members(

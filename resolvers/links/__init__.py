@@ -8,17 +8,20 @@ from resolvers.links.commands import Outcome, link, move, unlink
 from resolvers.links.discover import Ambiguity, Discovered, Proposal, discover
 from resolvers.links.ends import Pair
 from resolvers.links.reading import get, of_openbis, search, shown
+from resolvers.links.rebuild import Difference, Rebuilt, rebuild
 from resolvers.links.remarks import Code, Remark
 from resolvers.links.repair import Repaired, repair
 
 __all__ = [
     "Ambiguity",
     "Code",
+    "Difference",
     "Discovered",
     "LinkAudit",
     "Outcome",
     "Pair",
     "Proposal",
+    "Rebuilt",
     "Remark",
     "Repaired",
     "audit",
@@ -28,6 +31,7 @@ __all__ = [
     "link",
     "move",
     "of_openbis",
+    "rebuild",
     "repair",
     "search",
     "shown",

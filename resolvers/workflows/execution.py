@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -160,11 +161,12 @@ class Execution:
         again = any(entry["name"] == name for entry in self._log)
         attempt, doubtful = 0, again
         self._tools.pass_point(f"{prefix}/begin")
+        await self._let_settle(name, step.name if undoing else None)
         while True:
             attempt += 1
             try:
                 await self._refresh()
-                if not undoing and self._record.cancelled and not self._record.committed:
+                if not undoing and self._is_cancelled:
                     return {**_CANCELLED, "clean": attempt == 1 and not again and part == 0}
                 await self._note(step, name, state, attempt, part, count)
                 if step.final and not undoing and not await self._commit():
@@ -186,7 +188,27 @@ class Execution:
                 self._tools.pass_point(f"{prefix}/end")
                 return {"value": value}
 
+    async def _let_settle(self, name: str, undone: str | None) -> None:
+        """Wait until what was given up for lost has come true, or never will.
+
+        That is what a killed process may have sent in this step, and what one that is undone sent
+        to OMERO. On this process's clock, as far as it agrees with the other's.
+        """
+        last = None
+        for entry in self._log:
+            if entry["name"] == name or (entry["name"] == undone and entry.get("unknown")):
+                last = datetime.fromisoformat(entry["last"])
+        if last is not None:
+            passed = (datetime.now(UTC) - last).total_seconds()
+            settle = self._tools.pace.settle
+            await asyncio.sleep(min(max(settle - passed, 0.0), settle))
+
     # --- bookkeeping --------------------------------------------------------------------------
+
+    @property
+    def _is_cancelled(self) -> bool:
+        """Whether its owner has asked for its end, in time."""
+        return self._record.cancelled and not self._record.committed
 
     @property
     def _shaken(self) -> bool:
@@ -224,6 +246,7 @@ class Execution:
                 self._log[-1]["ended"] = now
             self._log.append({"name": name, "title": title, "begun": now, "attempts": 0})
         self._log[-1]["attempts"] = max(attempt, self._log[-1]["attempts"] + 1)
+        self._log[-1]["last"] = now
         several = count > 1
         await self._advance(
             {
@@ -241,6 +264,8 @@ class Execution:
         told = explain(error)
         if self._log:
             self._log[-1]["error"] = told
+            if isinstance(error, OutcomeUnknown) and error.source is Source.OMERO:
+                self._log[-1]["unknown"] = True
         login = advice is Advice.LOGIN
         waits = OperationState.NEEDS_LOGIN if login else OperationState.RETRYING
         credentials = self._record.credentials
@@ -250,23 +275,22 @@ class Execution:
             raise asyncio.CancelledError from lost
         except LinkStoreError:
             login = False  # it is the store itself that is away
-        while True:
-            self._tools.woken.clear()
-            nap = self._tools.pace.poll if login else pause
-            try:
-                await asyncio.wait_for(self._tools.woken.wait(), nap)
-            except TimeoutError:
-                if not login:
-                    return
-            try:
-                await self._refresh()
-            except LostOperation as lost:
-                raise asyncio.CancelledError from lost
-            except LinkStoreError:
-                continue
-            ended = self._record.cancelled and not self._record.committed
-            if not login or ended or self._record.credentials != credentials:
+        while not await self._nap(self._tools.pace.poll if login else pause, woken_only=login):
+            if self._is_cancelled or self._record.credentials != credentials:
                 return
+
+    async def _nap(self, seconds: float, *, woken_only: bool) -> bool:
+        """Wait so long, or until woken, and read the row; tell whether the wait is over by that."""
+        self._tools.woken.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._tools.woken.wait(), seconds)
+        try:
+            await self._refresh()
+        except LostOperation as lost:
+            raise asyncio.CancelledError from lost
+        except LinkStoreError:
+            return False
+        return not woken_only
 
     async def _commit(self) -> bool:
         return await self._tools.store.commit(self._record.id, self._tools.runner)

@@ -17,6 +17,7 @@ from backends.errors import (
     OutcomeUnknown,
     ProtocolError,
     SessionExpired,
+    Source,
     TimedOut,
     Unavailable,
 )
@@ -39,15 +40,17 @@ class Pace:
     Attributes:
         first: the pause after the first failure; it doubles with each.
         longest: the longest pause.
-        settle: the pause after a write whose outcome nobody knows, so that it can come true before
-            it is looked for.
+        settle: how long a write may still come true after it was given up for lost. OMERO has
+            nothing that would keep a second one from making the same again, so a step looks for the
+            first, and for what a killed process may have sent, only after that time. In openBIS
+            codes are unique.
         puzzled: how often what cannot be explained is tried again.
         poll: how often a waiting workflow looks for what another replica has learnt.
     """
 
     first: float = 0.5
     longest: float = 60.0
-    settle: float = 2.0
+    settle: float = 30.0
     puzzled: int = 5
     poll: float = 2.0
 
@@ -62,7 +65,7 @@ def judge(error: Exception, attempt: int, pace: Pace) -> tuple[Advice, float]:
     match error:
         case SessionExpired() | AuthenticationFailed() | NotSignedIn():
             return Advice.LOGIN, 0.0
-        case OutcomeUnknown():
+        case OutcomeUnknown(source=Source.OMERO):
             return Advice.RETRY, max(pace.settle, pace.pause(attempt))
         case Unavailable() | TimedOut() | StoreUnavailable():
             return Advice.RETRY, pace.pause(attempt)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
@@ -278,118 +278,6 @@ async def test_a_page_of_search_costs_two_statements_and_one_for_the_total(
     assert len(statements) == 2
     await store.search(limit=5, count=True, kind=LinkKind.SAMPLE)
     assert len(statements) == 4
-
-
-async def plan_of(database: LinkDatabase, statement: str) -> str:
-    """SQLite's plan for a statement, in one line."""
-    async with database.read() as connection:
-        plan = await connection.exec_driver_sql(
-            f"explain query plan {statement}", ("x",) * statement.count("?")
-        )
-        return "; ".join(row[3] for row in plan)
-
-
-PLANS: list[tuple[str, Callable[[LinkStore], Awaitable[object]], list[str]]] = [
-    (
-        "project_links",
-        lambda store: store.project_links(["P"]),
-        ["uq_project_link_live_openbis (openbis_instance=? AND openbis_perm_id=?)"],
-    ),
-    (
-        "project_links_of_omero",
-        lambda store: store.project_links_of_omero([1]),
-        ["uq_project_link_live_omero (omero_instance=? AND omero_id=?)"],
-    ),
-    (
-        "sample_links",
-        lambda store: store.sample_links(["S"]),
-        ["uq_sample_link_live_openbis (openbis_instance=? AND openbis_perm_id=?)"],
-    ),
-    (
-        "sample_links_of_omero",
-        lambda store: store.sample_links_of_omero([1]),
-        ["uq_sample_link_live_omero (omero_instance=? AND omero_id=?)"],
-    ),
-    (
-        "sample_links_of_projects",
-        lambda store: store.sample_links_of_projects(["P"]),
-        ["ix_sample_link_project (openbis_instance=? AND project_perm_id=?)"],
-    ),
-    (
-        "links_by_ids",
-        lambda store: store.links_by_ids([LinkRef(LinkKind.PROJECT, 1)]),
-        ["SEARCH project_link USING INTEGER PRIMARY KEY (rowid=?)"],
-    ),
-    (
-        "history",
-        lambda store: store.history([LinkRef(LinkKind.PROJECT, 1), LinkRef(LinkKind.SAMPLE, 1)]),
-        ["(project_link_id=?)", "(sample_link_id=?)"],
-    ),
-    ("revision", lambda store: store.revision(), ["SEARCH link_event"]),
-    (
-        "events_after",
-        lambda store: store.events_after(5, 5),
-        ["SEARCH link_event USING INTEGER PRIMARY KEY (rowid>?)"],
-    ),
-    (
-        "search of a project",
-        lambda store: store.search(limit=5, project_perm_id="P"),
-        [
-            "uq_project_link_live_openbis (openbis_instance=? AND openbis_perm_id=?)",
-            "ix_sample_link_project (openbis_instance=? AND project_perm_id=?)",
-        ],
-    ),
-    (
-        "search of a project, any state, from a key",
-        lambda store: store.search(
-            limit=5, project_perm_id="P", states=ALL, key=LinkRef(LinkKind.SAMPLE, 5)
-        ),
-        ["ix_sample_link_project (openbis_instance=? AND project_perm_id=? AND id>?)"],
-    ),
-    (
-        "search of one state, backward",
-        lambda store: store.search(
-            limit=5,
-            kind=LinkKind.SAMPLE,
-            states=[LinkState.BROKEN],
-            key=LinkRef(LinkKind.SAMPLE, 9),
-            backward=True,
-        ),
-        ["ix_sample_link_state (state=? AND id<?)"],
-    ),
-    (
-        "search from a key",
-        lambda store: store.search(limit=5, key=LinkRef(LinkKind.SAMPLE, 5)),
-        ["SEARCH sample_link USING INTEGER PRIMARY KEY (rowid>?)"],
-    ),
-    (
-        "search of everything",
-        lambda store: store.search(limit=5, states=ALL),
-        ["SCAN project_link", "SCAN sample_link"],  # in order of id, so it ends with the page
-    ),
-]
-
-
-@pytest.mark.parametrize(
-    ("look_up", "plans"), [plan[1:] for plan in PLANS], ids=[plan[0] for plan in PLANS]
-)
-async def test_each_look_up_uses_its_index_and_sorts_nothing(
-    store: LinkStore,
-    database: LinkDatabase,
-    statements: list[str],
-    look_up: Callable[[LinkStore], Awaitable[object]],
-    plans: list[str],
-) -> None:
-    if database.dialect != "sqlite":
-        pytest.skip("PostgreSQL plans by the size of the tables, which are empty here")
-    await look_up(store)
-    asked = list(statements)
-    assert len(asked) == len(plans)
-    for statement, wanted in zip(asked, plans, strict=True):
-        plan = await plan_of(database, statement)
-        assert wanted in plan
-        if "IN (SELECT" not in statement:
-            assert "TEMP B-TREE" not in plan
 
 
 async def test_the_observer_is_told_each_call_once(database: LinkDatabase) -> None:

@@ -57,3 +57,17 @@ async def test_the_memory_is_bounded() -> None:
     for viewer in ("ada", "bob", "cyd"):
         await cache.get(viewer, "types", source.load)
     assert await cache.get("ada", "types", source.load) == 4
+
+
+def test_ids_for_further_pages_are_kept_per_viewer_and_bounded_in_all() -> None:
+    cache = ViewerCache(ids=5)
+    cache.keep("ada", "cohort", ("a", "b", "c"))
+    assert cache.kept("ada", "cohort") == ("a", "b", "c")
+    assert cache.kept("ben", "cohort") is None
+    cache.keep("ben", "cohort", ("d", "e", "f"))  # both together are too many
+    assert cache.kept("ben", "cohort") == ("d", "e", "f")
+    assert cache.kept("ada", "cohort") is None
+    cache.keep("ada", "cohort", tuple("ghijkl"))  # more than there is room for
+    assert cache.kept("ada", "cohort") is None
+    cache.forget("ben")
+    assert cache.kept("ben", "cohort") is None

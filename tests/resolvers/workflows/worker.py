@@ -209,7 +209,10 @@ async def _work(systems: Systems, job: Job) -> dict[str, Any]:
         replace(parts.services, operations=None),
         settings,
         parts.database,
-        pace=Pace(first=0.05, longest=0.5, settle=0.1, poll=0.1),
+        # Whoever makes the backends too slow does so by less than this.
+        pace=Pace(
+            first=0.05, longest=0.5, settle=2 * job.timeout if job.timeout < 5 else 0.1, poll=0.1
+        ),
         lease=timedelta(seconds=1),
         pass_point=points,
     )
