@@ -43,6 +43,7 @@ from resolvers.image_registration.targets import (
     find_samples,
     targets_from_json,
 )
+from resolvers.workflows.datasets import forget_datasets
 from resolvers.workflows.definition import Json, Run, Step, Workflow
 
 KIND: Final = "REGISTER_IMAGES"
@@ -180,8 +181,12 @@ async def _prepare(run: Run) -> Json:
     places = await run.context.services.omero.image_datasets_of_images(
         run.context.omero_session(), ids, run.context.call
     )
+    perm_ids = {target.perm_id for target in targets.values()}
+    store = run.context.services.links
+    linked = await run.stored("sampleLinks", store.sample_links(tuple(perm_ids)))
     return {
         "targets": {name: target.to_json() for name, target in targets.items()},
+        "unlinked": sorted(perm_ids - linked.keys()),
         "before": [[number, each.omero_id] for number, its in places.items() for each in its],
     }
 
@@ -198,6 +203,11 @@ async def _datasets(run: Run) -> Json:
         wanted = [SampleEnd(each.perm_id, each.code, each.name) for each in missing]
         datasets |= await ensure_image_datasets(run.context, _place(run), place, wanted)
     return {"datasets": datasets}
+
+
+async def _forget_datasets(run: Run) -> None:
+    if run.results["prepare"]["unlinked"]:
+        await forget_datasets(run, run.results["prepare"]["unlinked"])
 
 
 async def _look(run: Run) -> Json:
@@ -372,7 +382,7 @@ REGISTER_IMAGES: Final = Workflow(
     KIND,
     (
         Step("prepare", "Find samples and images", _prepare),
-        Step("datasets", "Make datasets for samples that have none", _datasets),
+        Step("datasets", "Make datasets for samples that have none", _datasets, _forget_datasets),
         Step(
             "look",
             "Look at the files",
