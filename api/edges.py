@@ -48,6 +48,21 @@ class Ask:
 Answer = Callable[[Any], Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute that answers a field at once, where the record says that it was fetched.
+
+    Args:
+        name: the attribute.
+        needs: which relations must be among the record's `fetched`.
+        or_empty: whether nothing is an empty list.
+    """
+
+    name: str
+    needs: Callable[[Ask], frozenset[str]]
+    or_empty: bool = False
+
+
 class Batched:
     """How a field is answered for many rows.
 
@@ -56,18 +71,21 @@ class Batched:
             for each row, in their order. What it raises is the answer to every row.
         ready: given the `Ask` and the arguments, returns a function of one row that answers at
             once, or says `LATER`; it has no effects.
+        attribute: says the same as `ready` without arguments, for plans to read it themselves.
     """
 
-    __slots__ = ("many", "ready")
+    __slots__ = ("attribute", "many", "ready")
 
     def __init__(
         self,
         many: Callable[..., Awaitable[Sequence[Any]]] | None = None,
         ready: Callable[..., Answer] | None = None,
+        attribute: Attribute | None = None,
     ) -> None:
         if many is None and ready is None:
             raise TypeError("One of `many` and `ready` is needed.")
         self.ready = ready
+        self.attribute = attribute
         self.many = many if many is not None else self._all_ready
 
     async def _all_ready(self, rows: Sequence[Any], ask: Ask, **arguments: Any) -> Sequence[Any]:

@@ -30,6 +30,7 @@ BENCHMARKS = {
     "gateways": "(b, g) the federated question over the wire, beside federation gateways",
     "naive": "(b) the federated question beside a script over pybis and BlitzGateway",
     "cohorts": "(c) cohorts",
+    "cohort_exports": "(c) exports of frozen cohorts: memory",
     "links": "(d) the link store",
     "registration": "(e) registration",
     "growth": "(f) growth from 390 to a million samples",

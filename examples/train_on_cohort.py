@@ -2,6 +2,7 @@
 
     omnibis cohort export 7 --format parquet --part train:0.8 --part test:0.2 --to data
     python examples/train_on_cohort.py data/cohort.parquet --label subject_Q_GENDER
+    COHORT_TOKEN=… python examples/train_on_cohort.py … --server https://omnibis.example.org
 
 `CohortDataset` has `__len__` and `__getitem__`, so `torch.utils.data.DataLoader` takes it as it is;
 without torch it is a sequence. One split is one data set, and since splits are by subject, no
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -120,15 +122,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Read a frozen cohort as a data set.")
     parser.add_argument("file", type=Path)
     parser.add_argument("--label")
-    parser.add_argument("--server", help="an omnibis server, for pictures")
-    parser.add_argument("--token", default="", help="a bearer token for it")
+    parser.add_argument("--server", help="for pictures; its token is in COHORT_TOKEN")
     parser.add_argument("--batches", action="store_true", help="load a batch with torch")
     given = parser.parse_args()
     fetch = None
     if given.server:
         folder = given.file.parent / "thumbnails"
         folder.mkdir(exist_ok=True)
-        fetch = thumbnails(given.server, given.token, folder)
+        fetch = thumbnails(given.server, os.environ["COHORT_TOKEN"], folder)
     splits = pq.read_table(given.file, columns=["split"])["split"].unique().to_pylist()
     for split in sorted(splits, key=str):
         part = CohortDataset(given.file, split=split, label=given.label, fetch=fetch)

@@ -86,6 +86,7 @@ class RequestContext:
     failures: dict[Source, BackendError] = field(default_factory=dict)
     degradations: dict[Source, Degradation] = field(default_factory=dict)
     loaders: Any = None
+    marked: int = 0  # links that were found broken on the way, see `resolvers/gone.py`
     # Makes a bearer token of a user's sessions; set by the composition root.
     issue_token: Callable[[str, SecretStr | None, SecretStr | None], str] = _no_tokens
     address: str = ""  # of the client, as far as it is known

@@ -26,6 +26,7 @@ from link_store.records import LinkState, ProjectLinkRecord, SampleLinkRecord
 from resolvers import catalog
 from resolvers.context import RequestContext
 from resolvers.errors import NotSignedIn, ResolverError
+from resolvers.gone import notice
 from resolvers.imaging import (
     Imaging,
     ImagingStatus,
@@ -72,6 +73,8 @@ async def _linked(
         keys = [Member(link.omero_id, fetch) for link in links]
         datasets = await context.loaders.image_datasets.load_many(keys)
         missing = await why_missing(context) if None in datasets else ImagingStatus.GONE
+        without = [link for link, dataset in zip(links, datasets, strict=True) if dataset is None]
+        await notice(context, without, Source.OMERO)
     except (BackendError, NotSignedIn) as error:
         return [_without(context, error, path(rows[0]))] * len(links)
     return [

@@ -53,7 +53,7 @@ def leaf_lines(
     slow = constant("slow", _slow(type_, nullable=nullable))
     if isinstance(type_, GraphQLEnumType):
         known = constant("names", _names(type_))
-        return [f"n = {known}.get({v})", f"{v} = n if n is not None else {slow}({v})"]
+        return [f"n = {known}.get({v})", f"if n is not None: {v} = n", f"else: {v} = {slow}({v})"]
     if _is_standard(type_, "DateTime"):
         moment = constant("datetime", datetime)
         null = f"if {v} is not None: " if nullable else ""

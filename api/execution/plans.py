@@ -27,7 +27,7 @@ from graphql import (
 from graphql.execution.collect_fields import CollectedFields, FieldDetails
 from strawberry.types.field import StrawberryField
 
-from api.edges import Batched
+from api.edges import Attribute, Batched
 
 CollectSubfields = Callable[[GraphQLObjectType, list[FieldDetails]], CollectedFields]
 
@@ -81,6 +81,12 @@ class FieldPlan:
     def name(self) -> str:
         """The field's name in its type."""
         return self.details[0].node.name.value
+
+    @property
+    def attribute(self) -> Attribute | None:
+        """The attribute that answers it where it was fetched along; none if it has arguments."""
+        plain = self.how is not None and not self.details[0].node.arguments
+        return self.how.attribute if plain and self.how is not None else None
 
     @property
     def is_late(self) -> bool:

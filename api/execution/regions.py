@@ -114,6 +114,9 @@ class Region:
             assert root is not None  # noqa: S101
             name = root.name
             return lambda record: function(**{name: record}, **arguments)
+        attribute = field.attribute
+        if attribute is not None:
+            return attribute.needs(self._ask(field, ()))
         how = field.how
         if how is None or how.ready is None:
             return None

@@ -7,6 +7,7 @@ ones first to go, and so are the plans of one document by its own size.
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -27,6 +28,7 @@ from api.execution.source import Gates, compile_plan
 CAPACITY: Final = 512  # documents, each with one setting of its switches
 LONG: Final = 16  # items from which a list is worth a plan at first sight
 
+_LOG: Final = logging.getLogger("omnibis.execution")
 Key = tuple[int, ...]
 
 _SWITCHES: Final = {"skip", "include", "defer", "stream"}
@@ -56,6 +58,9 @@ class Shelf:
             plan = make_plan(type_, details, collect)
             compile_plan(plan, self._gates)
         except NotPlanned:
+            plan = None
+        except Exception:  # noqa: BLE001 - told, and graphql-core does without
+            _LOG.exception("No plan could be made; graphql-core executes it.")
             plan = None
         self._plans[key] = plan
         return plan

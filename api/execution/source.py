@@ -3,8 +3,8 @@
 The functions are optimistic. They read attributes, call plain functions, and test that each value
 is just what its GraphQL type expects; at anything else they raise, and whoever called them turns
 to graphql-core. Fields that have to wait leave (record, answer) in their bucket and a null in the
-answer. The text is made from GraphQL names and numbers only: never from what a client sent, whose
-response names come in as constants.
+answer. The text is made from numbers and names of the schema; of what a client sent, response names
+come in, as literals of nothing but letters, digits and underscores.
 
 For `{ name pixelSize { x { value } } }` of an image it looks like this:
 
@@ -15,12 +15,13 @@ For `{ name pixelSize { x { value } } }` of an image it looks like this:
         v1 = r0(v)                              # the resolver of pixelSize
         if v1 is not None:
             …
-            v1 = {c5: v2}
-        return {c6: v0, c7: v1}
+            v1 = {'x': v2}
+        return {'name': v0, 'pixelSize': v1}
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,7 @@ from api.edges import LATER
 from api.execution.leaves import GiveUp, leaf_lines
 from api.execution.plans import FieldPlan, Kind, ObjectPlan, Plan, item_type
 
+_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]*", re.ASCII)
 DEEPEST = 9  # blocks within one function; CPython allows 20 loops within each other
 
 
@@ -184,7 +186,7 @@ class _Writer:
         late: list[str] = []
         for key, each in plan.fields.items():
             value = self._field(lines, v, each, late, depth)
-            items.append(f"{self.constant('key', key)}: {value}")
+            items.append(f"{self._key(key)}: {value}")
         if not late:
             lines.append(f"{pad}{v} = {{{', '.join(items)}}}")
             return
@@ -192,6 +194,14 @@ class _Writer:
         lines.append(f"{pad}{answer} = {{{', '.join(items)}}}")
         lines += [pad + line.format(pair=f"({v}, {answer})") for line in late]
         lines.append(f"{pad}{v} = {answer}")
+
+    def _key(self, key: str) -> str:
+        """Return the expression for a response name: a literal, for CPython is faster with those.
+
+        It comes from a client. GraphQL's grammar leaves it letters, digits and underscores; what is
+        anything else, in whatever way, stays a constant.
+        """
+        return repr(key) if _NAME.fullmatch(key) else self.constant("key", key)
 
     def _field(self, lines: list[str], v: str, plan: FieldPlan, late: list[str], depth: int) -> str:
         """Write what makes the value of a field, and return the expression for it."""
@@ -202,6 +212,9 @@ class _Writer:
             late.append(f"b{plan.number}({{pair}})")
             return "None"
         value = self._fresh()
+        if plan.attribute is not None:
+            self._attribute(lines, v, value, plan, late, depth)
+            return value
         if plan.kind is Kind.READ:
             assert plan.strawberry is not None  # noqa: S101 - read from its definition
             name = plan.strawberry.python_name
@@ -221,3 +234,28 @@ class _Writer:
         ]
         late.append(f"if {waits}: b{plan.number}({{pair}})")
         return value
+
+    def _attribute(
+        self,
+        lines: list[str],
+        v: str,
+        value: str,
+        plan: FieldPlan,
+        late: list[str],
+        depth: int,
+    ) -> None:
+        """Write the reading of an attribute that was fetched along, or has to wait."""
+        attribute = plan.attribute
+        assert attribute is not None  # noqa: S101 - the caller has looked
+        if not attribute.name.isidentifier():
+            raise ValueError(attribute.name)
+        pad, waits = "    " * depth, f"w{plan.number}"
+        empty = " or ()" if attribute.or_empty else ""
+        lines += [
+            f"{pad}{waits} = not r{plan.number} <= {v}.fetched",
+            f"{pad}if {waits}: {value} = None",
+            f"{pad}else:",
+            f"{pad}    {value} = {v}.{attribute.name}{empty}",
+        ]
+        self._complete(lines, plan.definition.type, value, plan.selected, depth + 1)
+        late.append(f"if {waits}: b{plan.number}({{pair}})")

@@ -9,7 +9,7 @@ from typing import Any
 
 import strawberry
 
-from api.edges import LATER, Answer, Ask, Batched
+from api.edges import LATER, Answer, Ask, Attribute, Batched
 from api.selection import Tree
 from api.types.entity_type import TypeRef
 from backends.fetch import Fetch
@@ -17,7 +17,7 @@ from backends.records import Kind, PropertyRecord
 from resolvers import catalog
 
 
-def relation(kind: Kind, need: Callable[[Tree], Fetch], read: Callable[..., Any]) -> Batched:
+def relation(kind: Kind, need: Callable[[Tree], Fetch], read: str | Callable[..., Any]) -> Batched:
     """How a field is answered that reads relations of an openBIS entity.
 
     Mostly they came with the entity; else all entities that lack them are read in one call.
@@ -25,8 +25,29 @@ def relation(kind: Kind, need: Callable[[Tree], Fetch], read: Callable[..., Any]
     Args:
         kind: the entity's kind.
         need: which relations, given what is selected below the field.
-        read: returns the value, given the entity, the `Ask`, and the field's arguments.
+        read: returns the value, given the entity, the `Ask`, and the field's arguments; or the name
+            of the attribute that is the value, with `?` where nothing is an empty list.
     """
+    if isinstance(read, str):
+        name, or_empty = read.rstrip("?"), read.endswith("?")
+        attribute = Attribute(name, lambda ask: need(ask.tree).names(), or_empty)
+        return _relation(kind, need, _reader(name, or_empty=or_empty), attribute)
+    return _relation(kind, need, read, None)
+
+
+def _reader(name: str, *, or_empty: bool) -> Callable[..., Any]:
+    get = attrgetter(name)
+    if or_empty:
+        return lambda record, _ask: get(record) or ()
+    return lambda record, _ask: get(record)
+
+
+def _relation(
+    kind: Kind,
+    need: Callable[[Tree], Fetch],
+    read: Callable[..., Any],
+    attribute: Attribute | None,
+) -> Batched:
 
     def ready(ask: Ask, **arguments: Any) -> Answer:
         names = need(ask.tree).names()
@@ -42,7 +63,7 @@ def relation(kind: Kind, need: Callable[[Tree], Fetch], read: Callable[..., Any]
             each if isinstance(each, Exception) else read(each, ask, **arguments) for each in found
         ]
 
-    return Batched(many, ready)
+    return Batched(many, ready, attribute)
 
 
 @lru_cache(maxsize=4096)
@@ -60,9 +81,7 @@ def type_of(kind: Kind) -> Batched:
 
 def properties_of(kind: Kind) -> Batched:
     """How an entity's properties are answered, by code."""
-    return relation(
-        kind, lambda _tree: Fetch.of("properties"), lambda record, _ask: record.properties or ()
-    )
+    return relation(kind, lambda _tree: Fetch.of("properties"), "properties?")
 
 
 def property_of(kind: Kind) -> Batched:
@@ -81,8 +100,7 @@ def property_of(kind: Kind) -> Batched:
 
 def plain(kind: Kind, name: str) -> Batched:
     """How a relation of nothing further is answered, such as `registrator`."""
-    read = attrgetter(name)
-    return relation(kind, lambda _tree: Fetch.of(name), lambda record, _ask: read(record))
+    return relation(kind, lambda _tree: Fetch.of(name), name)
 
 
 CODE_ARGUMENT = strawberry.argument(description="The property's code, in any case.")

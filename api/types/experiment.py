@@ -36,7 +36,7 @@ REGISTRATOR = plain(_EXPERIMENT, "registrator")
 PROJECT = relation(
     _EXPERIMENT,
     lambda tree: Fetch.of(project=lookahead.project_fetch(tree)),
-    lambda experiment, _ask: experiment.project,
+    "project",
 )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import strawberry
 
-from api.edges import LATER, Answer, Ask, Batched, alone, batched
+from api.edges import LATER, Answer, Ask, Attribute, Batched, alone, batched
 from api.selection import Info
 from api.types.acquisition import Channel, Fileset, Instrument, Objective, PixelSize
 from api.types.annotation import KeyValue, NamespaceArgument, Tag, in_namespace
@@ -31,8 +31,14 @@ def resolve_pixel_size(root: strawberry.Parent[ImageRecord]) -> PixelSize | None
     return None if sizes == (None, None, None) else root
 
 
-def facet(name: str, read: Callable[..., Any]) -> Batched:
-    """How a facet of images is answered, which mostly came with them."""
+def facet(
+    name: str, read: Callable[..., Any], *, or_empty: bool = False, plain: bool = True
+) -> Batched:
+    """How a facet of images is answered, which mostly came with them.
+
+    `read` without arguments returns the attribute of the name, or an empty list with `or_empty`;
+    if it does not, it is not `plain`.
+    """
     fetch = Fetch.of(name)
 
     def ready(_ask: Ask, **arguments: Any) -> Answer:
@@ -42,7 +48,9 @@ def facet(name: str, read: Callable[..., Any]) -> Batched:
         found = await imaging.with_facets(ask.context, images, fetch)
         return [each if isinstance(each, Exception) else read(each, **arguments) for each in found]
 
-    return Batched(many, ready)
+    needs = fetch.names()
+    attribute = Attribute(name, lambda _ask: needs, or_empty=or_empty) if plain else None
+    return Batched(many, ready, attribute)
 
 
 def _pairs(image: ImageRecord, namespace: str | None = None) -> Any:
@@ -83,12 +91,12 @@ def _address(make: Callable[..., str | None]) -> Batched:
     return Batched(ready=ready)
 
 
-CHANNELS = facet("channels", lambda image: image.channels or ())
+CHANNELS = facet("channels", lambda image: image.channels or (), or_empty=True)
 OBJECTIVE = facet("objective", lambda image: image.objective)
 INSTRUMENT = facet("instrument", lambda image: image.instrument)
-KEY_VALUES = facet("key_values", _pairs)
-TAGS = facet("tags", lambda image: image.tags or ())
-ROI_COUNT = facet("roi_count", lambda image: image.roi_count or 0)
+KEY_VALUES = facet("key_values", _pairs, or_empty=True)
+TAGS = facet("tags", lambda image: image.tags or (), or_empty=True)
+ROI_COUNT = facet("roi_count", lambda image: image.roi_count or 0, plain=False)
 FILESET = facet("fileset", lambda image: image.fileset)
 DATASETS = Batched(_datasets)
 DATASET = Batched(_dataset)

@@ -11,6 +11,7 @@ from api.selection import Info, selection
 from api.types.node import Node, global_id
 from api.types.scalars import BigInt
 from api.types.source import links, own
+from backends.errors import Source
 from backends.records import Kind
 from link_store.findings import FindingKind, Repair
 from link_store.findings import LinkFinding as FindingRecord
@@ -18,11 +19,12 @@ from link_store.records import (
     LinkChange,
     LinkEventRecord,
     LinkKind,
+    LinkRecord,
     LinkState,
     ProjectLinkRecord,
     SampleLinkRecord,
 )
-from resolvers import catalog, lookahead
+from resolvers import catalog, gone, lookahead
 from resolvers.links import finding_id
 from resolvers.loaders import Member
 from resolvers.paging import encode_id
@@ -73,7 +75,8 @@ async def resolve_project(
 ) -> Annotated[Project, strawberry.lazy("api.types.project")] | None:
     """Return the openBIS end."""
     fetch = lookahead.project_fetch(selection(info))
-    return await catalog.find(info.context, Kind.PROJECT, root.openbis_perm_id, fetch)
+    end = await catalog.find(info.context, Kind.PROJECT, root.openbis_perm_id, fetch)
+    return await _opened(info, root, end, Source.OPENBIS)
 
 
 async def resolve_image_project(
@@ -81,7 +84,8 @@ async def resolve_image_project(
 ) -> Annotated[ImageProject, strawberry.lazy("api.types.image_project")] | None:
     """Return the OMERO end."""
     key = Member(root.omero_id, lookahead.image_project_fetch(selection(info)))
-    return await info.context.loaders.image_projects.load(key)
+    end = await info.context.loaders.image_projects.load(key)
+    return await _opened(info, root, end, Source.OMERO)
 
 
 async def resolve_sample(
@@ -89,7 +93,8 @@ async def resolve_sample(
 ) -> Annotated[Sample, strawberry.lazy("api.types.sample")] | None:
     """Return the openBIS end."""
     fetch = lookahead.sample_fetch(selection(info))
-    return await catalog.find(info.context, Kind.SAMPLE, root.openbis_perm_id, fetch)
+    end = await catalog.find(info.context, Kind.SAMPLE, root.openbis_perm_id, fetch)
+    return await _opened(info, root, end, Source.OPENBIS)
 
 
 async def resolve_image_dataset(
@@ -97,7 +102,15 @@ async def resolve_image_dataset(
 ) -> Annotated[ImageDataset, strawberry.lazy("api.types.image_dataset")] | None:
     """Return the OMERO end."""
     key = Member(root.omero_id, lookahead.image_dataset_fetch(selection(info)))
-    return await info.context.loaders.image_datasets.load(key)
+    end = await info.context.loaders.image_datasets.load(key)
+    return await _opened(info, root, end, Source.OMERO)
+
+
+async def _opened(info: Info, link: LinkRecord, end: Any, source: Source) -> Any:
+    """Give a link's end; if it is gone, that is noted."""
+    if end is None:
+        await gone.notice(info.context, [link], source)
+    return end
 
 
 @strawberry.interface(description="A link between an openBIS object and an OMERO object.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import strawberry
@@ -44,8 +43,7 @@ _OMICS = Kind.OMICS_DATASET
 
 
 def _at_the_store(name: str) -> Batched:
-    read = attrgetter(name)
-    return relation(_OMICS, lambda _tree: Fetch.of("location"), lambda record, _ask: read(record))
+    return relation(_OMICS, lambda _tree: Fetch.of("location"), name)
 
 
 TYPE = type_of(_OMICS)
@@ -60,22 +58,22 @@ CONTENT_COPIES = plain(_OMICS, "content_copies")
 SAMPLE = relation(
     _OMICS,
     lambda tree: Fetch.of(sample=lookahead.sample_fetch(tree)),
-    lambda dataset, _ask: dataset.sample,
+    "sample",
 )
 EXPERIMENT = relation(
     _OMICS,
     lambda tree: Fetch.of(experiment=lookahead.experiment_fetch(tree)),
-    lambda dataset, _ask: dataset.experiment,
+    "experiment",
 )
 PARENTS = relation(
     _OMICS,
     lambda tree: Fetch.of(parents=lookahead.omics_fetch(tree)),
-    lambda dataset, _ask: dataset.parents or (),
+    "parents?",
 )
 CHILDREN = relation(
     _OMICS,
     lambda tree: Fetch.of(children=lookahead.omics_fetch(tree)),
-    lambda dataset, _ask: dataset.children or (),
+    "children?",
 )
 
 

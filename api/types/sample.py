@@ -56,15 +56,15 @@ REGISTRATOR = plain(_SAMPLE, "registrator")
 PROJECT = relation(
     _SAMPLE,
     lambda tree: Fetch.of(project=lookahead.project_fetch(tree)),
-    lambda sample, _ask: sample.project,
+    "project",
 )
 EXPERIMENT = relation(
     _SAMPLE,
     lambda tree: Fetch.of(experiment=lookahead.experiment_fetch(tree)),
-    lambda sample, _ask: sample.experiment,
+    "experiment",
 )
-PARENTS = relation(_SAMPLE, _below("parents"), lambda sample, _ask: sample.parents or ())
-CHILDREN = relation(_SAMPLE, _below("children"), lambda sample, _ask: sample.children or ())
+PARENTS = relation(_SAMPLE, _below("parents"), "parents?")
+CHILDREN = relation(_SAMPLE, _below("children"), "children?")
 ANCESTORS = relation(
     _SAMPLE,
     _below("ancestors"),
@@ -83,7 +83,7 @@ SUBJECT = relation(
 OMICS_DATASETS = relation(
     _SAMPLE,
     lambda tree: Fetch.of(omics_datasets=lookahead.omics_fetch(tree)),
-    lambda sample, _ask: sample.omics_datasets or (),
+    "omics_datasets?",
 )
 
 
@@ -196,7 +196,7 @@ async def _matching_datasets(
     )
 
 
-MATCHING_DATASETS = Batched(_matching_datasets, _own_datasets)
+MATCHING_DATASETS = Batched(_matching_datasets, _own_datasets, OMICS_DATASETS.attribute)
 
 
 @batched(MATCHING_DATASETS)

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from backends.errors import AccessDenied, ProtocolError, Source
-from backends.records import ImagingKind, Kind
+from backends.records import Kind
 from link_store.operation_records import OperationRecord
-from link_store.records import LinkState
 from resolvers.context import RequestContext
 from resolvers.design.image_datasets import (
     OmeroPlace,
@@ -37,7 +36,7 @@ from resolvers.design.project import Place, find_place
 from resolvers.design.registration import Registration, Written, write_part
 from resolvers.design.withdrawal import withdraw
 from resolvers.errors import BadInput
-from resolvers.workflows import ends
+from resolvers.workflows.datasets import forget_datasets
 from resolvers.workflows.definition import Json, Run, Step, Workflow
 
 KIND: Final = "REGISTER_DESIGN"
@@ -221,17 +220,7 @@ async def _make_datasets(run: Run) -> Json:
 
 
 async def _forget_datasets(run: Run) -> None:
-    """End the links of the new samples, and delete the datasets that were made for them."""
-    perm_ids = [each.perm_id for each in _imaged(run)]
-    links = run.context.services.links
-    known = await run.stored("sampleLinks", links.sample_links(perm_ids))
-    for link in known.values():
-        if link.state is not LinkState.RETIRED:
-            await ends.unlink(run, link.ref)
-    for start in range(0, len(perm_ids), DATASETS_AT_ONCE):
-        chunk = tuple(perm_ids[start : start + DATASETS_AT_ONCE])
-        found = await ends.in_omero(run, ImagingKind.IMAGE_DATASET, chunk)
-        await ends.forget(run, ImagingKind.IMAGE_DATASET, list(found.values()))
+    await forget_datasets(run, [each.perm_id for each in _imaged(run)])
 
 
 def _outcome(run: Run) -> Json:

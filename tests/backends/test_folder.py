@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import IO, Any
@@ -120,6 +121,15 @@ async def test_a_folder_is_deleted_with_all_in_it(folder: Folder) -> None:
     assert sorted(folder.names_now("a")) == ["b", "d"]
     await folder.delete("a")
     assert names(folder) == ["e"]
+
+
+async def test_what_a_killed_writer_left_is_swept_away_after_a_day(tmp_path: Path) -> None:
+    for name, age in (("old", 25 * 3600), ("new", 3600)):
+        (tmp_path / f".partial-{name}").write_bytes(b"half")
+        os.utime(tmp_path / f".partial-{name}", (time.time() - age,) * 2)
+    folder = Folder(SecretStr(str(tmp_path)))
+    await folder.write("a", lambda sink: sink.write(b"1"))
+    assert names(folder) == [".partial-new", "a"]
 
 
 async def test_a_file_that_shrank_is_no_whole_answer(folder: Folder) -> None:

@@ -24,6 +24,7 @@ from link_store.records import LinkState
 from resolvers.context import RequestContext, Viewer
 from resolvers.crossing import imaging_of_samples
 from resolvers.errors import NotSignedIn
+from resolvers.gone import AT_MOST
 from resolvers.imaging import Imaging, ImagingStatus
 from tests.atlas import Atlas, nodes
 from tests.house import House
@@ -52,7 +53,9 @@ def request(link: Any, dataset: Any = None, *, admin: bool = False) -> RequestCo
         sample_links=Answer(link),
         image_datasets=Answer(dataset),
         identities=Answer(SimpleNamespace(is_admin=admin)),
+        oversight=Answer(admin),
     )
+    made.marked = AT_MOST  # what is noted of it is `test_gone.py`'s
     return made
 
 

@@ -129,7 +129,9 @@ def compare(operation: Operation, one: ExecutionResult, other: ExecutionResult) 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("part", range(PARTS))
-async def test_plans_answer_as_graphql_core_does(part: int) -> None:
+async def test_plans_answer_as_graphql_core_does(
+    part: int, caplog: pytest.LogCaptureFixture
+) -> None:
     shelves = Shelves(capacity=50, eager=True)
     exact = compared = failed = 0
     for seed in range(part, OPERATIONS, PARTS):
@@ -149,6 +151,7 @@ async def test_plans_answer_as_graphql_core_does(part: int) -> None:
     assert failed > 0.1 * compared
     assert exact > 0.97 * compared
     assert len(shelves) <= 50
+    assert not caplog.records  # no plan was given up in the making
 
 
 def test_all_is_repeatable() -> None:
