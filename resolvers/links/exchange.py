@@ -35,7 +35,7 @@ async def export(context: RequestContext) -> AsyncIterator[bytes]:
         raise AccessDenied(
             Source.OPENBIS, "Only who sees everything in openBIS may export all links."
         )
-    async with aclosing(context.services.links.export_lines()) as lines:  # type: ignore[type-var] # it is a generator
+    async with aclosing(context.services.links.export_lines()) as lines:
         async for line in lines:
             yield line
 
