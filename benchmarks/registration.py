@@ -5,7 +5,7 @@ genomes, for 1, 10, 50 and 130 patients. Ours are the durable registrations over
 beside them, in the same run and against the same servers, the same work is done as the Project
 Wizard and the image registration did it: pybis and BlitzGateway, a call for each sample, image,
 annotation and tag. Both servers delay every call by 5 ms and count it. Run alone with
-`python -m benchmarks.registration`; `--short` leaves out the larger sizes.
+`python -m benchmarks.registration`; `--quick` leaves out the larger sizes.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from backends.omero.ice_address import IceOptions, OmeroAddress
 from backends.omero.write import Changes
 from backends.openbis.client import OpenbisClient
 from backends.sheets.mapping import CLIENT_NAMESPACE
+from benchmarks.page import Section
 from link_store.database import LinkDatabase
 from link_store.operation_records import OperationRecord
 from link_store.snapshots import SnapshotStore
@@ -58,6 +59,8 @@ from resolvers.workflows.register_design import DesignRequest, register_design
 from resolvers.workflows.register_images import ImagesRequest, register_images
 from resolvers.workflows.register_omics import OmicsRequest, register_omics
 
+NAME = "registration"
+TITLE = "(e) registration"
 LOOPBACK = "127.0.0.1"
 LATENCY = 0.005  # seconds for each call
 SIZES = (1, 10, 50, 130)  # patients, as in the paper
@@ -359,8 +362,9 @@ def _data_set(pybis: Any, sample: str, name: str) -> None:
     )
 
 
-async def report(sizes: tuple[int, ...] = SIZES) -> str:
-    """Measure both, and return a Markdown table."""
+async def measure(*, quick: bool = False) -> Section:
+    """Measure both ways, for a page."""
+    sizes = SIZES[:2] if quick else SIZES
     async with opened() as systems:
         await ours(systems, 1)  # what is paid once
         measured = [await ours(systems, size) for size in sizes]
@@ -369,37 +373,31 @@ async def report(sizes: tuple[int, ...] = SIZES) -> str:
             images = await systems.images(size * sum(IMAGES))
             code = next(systems.codes)
             seeds.append(await asyncio.to_thread(seed, systems, size, code, images))
-    lines = [
-        "### Registering the synthetic project through the wire, 5 ms for each call",
-        "",
-        (
-            f"Each patient: {SAMPLES} samples, {sum(IMAGES)} images with key-values and a tag, "
-            f"{GENOMES} genomes."
-        ),
-        "",
+    table = [
         "| way | patients | seconds | seconds per patient | calls | calls per patient |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for way, every in (("omnibis", measured), ("as the seed systems", seeds)):
-        lines += [
+        table += [
             f"| {way} | {each.patients} | {each.seconds:.2f} | "
             f"{each.seconds / each.patients:.3f} | {each.calls} | "
             f"{each.calls / each.patients:.1f} |"
             for each in every
         ]
+    told = (
+        f"The synthetic project through the wire, {LATENCY * 1000:.0f} ms for each call. Each "
+        f"patient: {SAMPLES} samples, {sum(IMAGES)} images with key-values and a tag, "
+        f"{GENOMES} genomes."
+    )
+    section = Section(NAME, TITLE, [told, "\n".join(table)])
     best, other = measured[-1], seeds[-1]
+    per_patient = f"the seed's way at {other.patients} patients ÷ ours at {best.patients}"
     calls = (other.calls / other.patients) / (best.calls / best.patients)
+    section.add(f"calls per patient: {per_patient}", [calls], target="≥ 20")
     seconds = (other.seconds / other.patients) / (best.seconds / best.patients)
-    lines += [
-        "",
-        (
-            f"Per patient, the seed's way at {other.patients} patients ÷ ours at {best.patients}: "
-            f"{calls:.0f} times the calls, {seconds:.0f} times the time."
-        ),
-        "",
-    ]
-    return "\n".join(lines)
+    section.add(f"seconds per patient: {per_patient}", [seconds], target="≥ 10")
+    return section
 
 
 if __name__ == "__main__":
-    print(asyncio.run(report((1, 10) if "--short" in sys.argv else SIZES)))
+    print(asyncio.run(measure(quick="--quick" in sys.argv)).markdown())

@@ -18,6 +18,7 @@ import orjson
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
 from link_store import dialects
+from link_store.bulk import insert_rows
 from link_store.database import LinkDatabase
 from link_store.errors import InvalidSnapshot, SnapshotNotFound
 from link_store.models import COHORT_SNAPSHOT, COHORT_SNAPSHOT_MEMBER
@@ -33,7 +34,6 @@ from link_store.snapshot_records import (
 FORMAT = "omnibis-cohort/1"
 MAX_NAME = 255
 MEMBERS_PER_PAGE = 1000
-MEMBERS_PER_STATEMENT = 5000
 _TABLE, _MEMBER = COHORT_SNAPSHOT, COHORT_SNAPSHOT_MEMBER
 _UNIT = _TABLE.c.keys().index("unit")
 
@@ -144,18 +144,9 @@ class SnapshotStore:
         async with self.database.write(aside=True) as connection:
             made = insert(_TABLE).values(**values).returning(_TABLE.c.id)
             number: int = (await connection.execute(made)).scalar_one()
-            for start in range(0, len(pairs), MEMBERS_PER_STATEMENT):
-                chunk = pairs[start : start + MEMBERS_PER_STATEMENT]
-                rows = [
-                    {
-                        "snapshot_id": number,
-                        "position": position,
-                        "perm_id": perm_id,
-                        "details": details,
-                    }
-                    for position, (perm_id, details) in enumerate(chunk, start + 1)
-                ]
-                await connection.execute(insert(_MEMBER), rows)
+            rows = [(position, *pair) for position, pair in enumerate(pairs, 1)]
+            columns = ("position", "perm_id", "details")
+            await insert_rows(connection, _MEMBER, columns, rows, fixed={"snapshot_id": number})
             row = (await connection.execute(select(_TABLE).where(_TABLE.c.id == number))).one()
         return _record(row)
 

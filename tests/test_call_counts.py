@@ -174,3 +174,27 @@ async def test_a_further_page_of_members_does_not_ask_the_question_again(open_do
     openbis, omero, links = await calls(open_door, query % PAPER, after=after)  # type: ignore[misc]
     assert (openbis, links) == (6, 2)
     assert omero <= 6
+
+
+LINK = """mutation ($s: ID!, $d: ID!) { linkSample(sample: $s, imageDataset: $d) {
+    changed link { id revision } userErrors { code } } }"""
+UNLINK = """mutation ($l: ID!, $r: Int!) { unlinkSample(link: $l, expectedRevision: $r) {
+    changed userErrors { code } } }"""
+
+
+async def test_what_a_link_costs(house: House) -> None:
+    sample = next(
+        each for each in house.world.openbis.samples if each.code == "QHCC0072A8"
+    )  # the follow-up that was imaged, and is not linked
+    dataset = next(
+        row["id"] for row in house.world.omero.rows["Dataset"] if row["name"] == sample.code
+    )
+    token = await house.login("oncology")
+    await house.data("{ types { sampleTypes { code } } }", token)  # remembered for a minute
+    # The sample, the right to change it, its property; the dataset, the right to annotate it, its
+    # projects, its annotations, a new one; its project's link, two looks for others, the link.
+    assert await calls(house, LINK, token, s=sample.perm_id, d=str(dataset)) == (3, 5, 4)
+    query = "query ($s: String!) { sample(identifier: $s) { link { id } } }"
+    link = (await house.data(query, token, s=sample.perm_id))["sample"]["link"]["id"]
+    # The link's sample, twice, its right, its property; the dataset, the right, its annotations.
+    assert await calls(house, UNLINK, token, l=link, r=1) == (4, 4, 2)

@@ -89,7 +89,7 @@ class Real(Visitor):
         return self._replaced(node)
 
     def _replaced(self, node: Any) -> Any:
-        if self._chance.random() < 0.2:
+        if self._chance.random() < 0.05:
             return None
         world, name = self._house.world, node.name.value
         if name in {"after", "before"}:

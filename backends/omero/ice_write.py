@@ -83,7 +83,7 @@ async def delete(seat: Seat, deletion: Deletion, group: int) -> dict[str, tuple[
         CallFailed: a call that changes nothing failed.
     """
     for entity, ids in deletion.targets.items():
-        _class(entity)
+        _kind(entity)
         if missing := await _missing(seat, entity, ids, group):
             raise NotFound(Source.OMERO, _not_there(entity, min(missing)))
     request = omero.cmd.Delete2(
@@ -175,6 +175,12 @@ def _external(external: ExternalId) -> Any:
     info.uuid = typed.wrap(external.uuid)
     info.lsid = typed.wrap(external.lsid)
     return info
+
+
+def _kind(entity: str) -> None:
+    """See that there are such objects, be it of several classes: annotations of any kind."""
+    if not (entity.isalnum() and hasattr(omero.model, entity)):
+        raise InvalidRequest(Source.OMERO, f"OMERO has no objects of the kind {entity}.")
 
 
 def _class(entity: str) -> Any:

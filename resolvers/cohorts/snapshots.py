@@ -197,14 +197,19 @@ async def find(context: RequestContext, number: int) -> SnapshotRecord:
     """Return a snapshot by its id, whoever asks; `visibility.py` says what may be shown of it.
 
     Raises:
-        Missing: there is none, or it was deleted.
+        Missing: there is none, or it was deleted, which only its author is told.
     """
     try:
         record = await context.ask_links("snapshot", context.services.snapshots.snapshot(number))
     except SnapshotNotFound:
         raise Missing(NO_SUCH) from None
     if record.deleted_at is not None:
-        raise Missing(NO_SUCH)
+        if await author_of(context) != record.author:
+            raise Missing(NO_SUCH)
+        raise Missing(
+            f"This snapshot was deleted by {record.deleted_by} on {record.deleted_at:%Y-%m-%d}; "
+            f"its digest was {record.digest}."
+        )
     return record
 
 

@@ -14,7 +14,7 @@ from backends.sheets.faults import Fault, too_many
 from backends.sheets.formulas import check_formulas
 from backends.sheets.mapping import CLIENT_NAMESPACE
 from backends.sheets.mapping import Mapping as SheetMapping
-from backends.sheets.plan import Plan, PlannedImage
+from backends.sheets.plan import Plan
 from backends.sheets.table import Row, Table
 
 SAMPLE_COLUMNS: Final = ("sample", "sample id", "sample code", "barcode")
@@ -38,6 +38,7 @@ class ImageRow:
         pairs: key-values for the image, each with its namespace.
         tags: texts of tags.
         line: where a table says so.
+        series: which of the file's images, where several rows speak of one file.
     """
 
     sample: str
@@ -46,6 +47,7 @@ class ImageRow:
     pairs: tuple[Triple, ...] = ()
     tags: tuple[str, ...] = ()
     line: int | None = None
+    series: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -55,6 +57,7 @@ class ImageRow:
             "file": self.file,
             "pairs": [list(each) for each in self.pairs],
             "tags": list(self.tags),
+            "series": self.series,
         }
 
     @staticmethod
@@ -66,6 +69,7 @@ class ImageRow:
             data["file"],
             tuple((each[0], each[1], each[2]) for each in data["pairs"]),
             tuple(data["tags"]),
+            series=data["series"],
         )
 
 
@@ -148,12 +152,12 @@ def rows_of_plan(plan: Plan, mapping: SheetMapping) -> tuple[ImageRow, ...]:
     if images is None:
         return ()
 
-    def row(sample: str, image: PlannedImage, line: int) -> ImageRow:
-        pairs = tuple((space or CLIENT_NAMESPACE, key, value) for space, key, value in image.pairs)
-        return ImageRow(sample, None, image.file, pairs, images.kinds[image.kind].tags, line)
-
-    return tuple(
-        row(name, image, planned.image_lines[image.name])
-        for name, planned in plan.samples.items()
-        for image in planned.images.values()
-    )
+    rows = []
+    for name, planned in plan.samples.items():
+        series: dict[str, int] = {}  # rows of one file are its images, in their order
+        for image in planned.images.values():
+            place = series[image.file] = series.get(image.file, -1) + 1
+            pairs = tuple((ns or CLIENT_NAMESPACE, key, value) for ns, key, value in image.pairs)
+            tags, line = images.kinds[image.kind].tags, planned.image_lines[image.name]
+            rows.append(ImageRow(name, None, image.file, pairs, tags, line, place))
+    return tuple(rows)

@@ -18,9 +18,9 @@ from link_store.lines import ImportReport, LineFault, LinkLine, parse_lines
 from link_store.records import LinkKind, LinkState, ProjectLinkRecord
 from resolvers.context import RequestContext
 from resolvers.links import notes
-from resolvers.links.commands import author
 from resolvers.links.ends import Pair, Seen, check_end, check_projects, read_ends
 from resolvers.links.inventory import PAGE, Progress
+from resolvers.links.making import author
 from resolvers.links.notes import Ended
 from resolvers.links.remarks import Remark
 
@@ -35,7 +35,7 @@ async def export(context: RequestContext) -> AsyncIterator[bytes]:
         raise AccessDenied(
             Source.OPENBIS, "Only who sees everything in openBIS may export all links."
         )
-    async with aclosing(context.services.links.export_lines()) as lines:  # type: ignore[type-var] # it is a generator
+    async with aclosing(context.services.links.export_lines()) as lines:
         async for line in lines:
             yield line
 

@@ -7,6 +7,7 @@ come last and are not taken back: from then on, asking again does what is left.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -117,7 +118,7 @@ async def _preview(
 ) -> ImagesPreview:
     targets = await find_samples(context, place, rows, faults)
     await check_images(context, rows, faults)
-    files = [row for row in rows if row.file is not None]
+    files = [row for row in rows if row.file is not None and row.series == 0]
     for row in files:
         try:
             importer(context).locate(row.file or "")
@@ -131,7 +132,7 @@ async def _preview(
         message = f"{place.code} has no OMERO project: link one first"
         faults.append(Fault(None, "project", message))
     return ImagesPreview(
-        images=len(rows) - len(files),
+        images=sum(row.image_id is not None for row in rows),
         files=len(files),
         samples=len(perm_ids),
         new_image_datasets=new,
@@ -152,7 +153,8 @@ def _rows(run: Run) -> list[ImageRow]:
 
 
 def _files(run: Run) -> list[ImageRow]:
-    return [row for row in _rows(run) if row.file is not None]
+    """The rows that files are imported for; others may speak of further images of one."""
+    return [row for row in _rows(run) if row.file is not None and row.series == 0]
 
 
 def _targets(run: Run) -> dict[str, Target]:
@@ -281,8 +283,10 @@ def _registered(run: Run) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     imported = iter(run.results.get("import") or ())
     for row in _rows(run):
-        ids = [row.image_id] if row.image_id is not None else next(imported)["images"]
-        found.setdefault(row.sample, []).extend(ids)
+        if row.image_id is not None:
+            found.setdefault(row.sample, []).append(row.image_id)
+        elif row.series == 0:
+            found.setdefault(row.sample, []).extend(next(imported)["images"])
     return found
 
 
@@ -338,20 +342,36 @@ async def _undo_record(run: Run) -> None:
 
 def _annotations(run: Run) -> list[Annotating]:
     wanted: list[Annotating] = []
-    imported = iter(
-        zip(run.results.get("import") or (), run.results.get("look") or (), strict=True)
+    files = zip(
+        _files(run), run.results.get("import") or (), run.results.get("look") or (), strict=True
     )
-    for row in _rows(run):
+    brought = {(row.sample, row.file): (its["images"], state) for row, its, state in files}
+    rows = _rows(run)
+    speaking = Counter((row.sample, row.file) for row in rows)
+    for row in rows:
         if row.image_id is not None:
             wanted.append(Annotating(row.image_id, row.pairs, row.tags))
             continue
-        images, state = next(imported)
+        images, state = brought[row.sample, row.file]
+        if speaking[row.sample, row.file] == len(images):
+            images = images[row.series : row.series + 1]  # a row for each of them
         told = (
             (CHECKSUM_NAMESPACE, "file", state["name"]),
             (CHECKSUM_NAMESPACE, "SHA-1", state["sha1"]),
         )
-        wanted += [Annotating(each, (*row.pairs, *told), row.tags) for each in images["images"]]
-    return [each for each in wanted if each.pairs or each.tags]
+        wanted += [Annotating(each, (*row.pairs, *told), row.tags) for each in images]
+    return _merged(wanted)
+
+
+def _merged(wanted: Sequence[Annotating]) -> list[Annotating]:
+    """Each image once, with all that is said of it."""
+    found: dict[int, Annotating] = {}
+    for each in wanted:
+        known = found.get(each.image_id, Annotating(each.image_id))
+        pairs = tuple(dict.fromkeys((*known.pairs, *each.pairs)))
+        tags = tuple(dict.fromkeys((*known.tags, *each.tags)))
+        found[each.image_id] = Annotating(each.image_id, pairs, tags)
+    return [each for each in found.values() if each.pairs or each.tags]
 
 
 async def _annotate(run: Run) -> Json:

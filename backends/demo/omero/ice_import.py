@@ -1,9 +1,9 @@
 """`python -m backends.demo.omero.ice_import`: what `omero import` is to a real OMERO, in small.
 
-It takes any file, makes one image of it in a dataset of the embedded OMERO over Ice, with the
-file's name, size and SHA-1 as the real import keeps them, and prints `Image:<id>`. Pixels are not
-read: the image has the size that the options say. Tests and demonstrations configure it as the
-import command; a real OMERO would miss the binary data.
+It takes any file, makes an image of it (or several) in a dataset of the embedded OMERO over Ice,
+with the file's name, size and SHA-1 as the real import keeps them, and prints `Image:<id>`. Pixels
+are not read: the image has the size that the options say. Tests and demonstrations configure it as
+the import command; a real OMERO would miss the binary data.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-k", "--session", required=True)
     parser.add_argument("-d", "--dataset", type=int, required=True)
     parser.add_argument("--size", type=int, nargs=2, default=(512, 512), metavar=("X", "Y"))
+    parser.add_argument("--images", type=int, default=1, help="how many the file holds")
     parser.add_argument("file", type=Path)
     given = parser.parse_args(arguments)
     if not given.file.is_file():
@@ -36,10 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
     client = omero.client(args=_trusting(given))
     try:
         client.joinSession(given.session)
-        number = _save(client, given.file, given.dataset, given.size)
+        numbers = _save(client, given)
     finally:
         client.closeSession()
-    sys.stdout.write(f"Image:{number}\n")
+    sys.stdout.write(f"Image:{','.join(map(str, numbers))}\n")
     return 0
 
 
@@ -53,8 +54,9 @@ def _trusting(given: argparse.Namespace) -> list[str]:
     return settings
 
 
-def _save(client: Any, file: Path, dataset: int, size: tuple[int, int]) -> int:
-    """Save fileset and image together, as the importer does, and return the image's id."""
+def _save(client: Any, given: argparse.Namespace) -> list[int]:
+    """Save the fileset with its images, as the importer does, and return the images' ids."""
+    file, dataset = given.file, given.dataset
     session = client.getSession()
     query, update = session.getQueryService(), session.getUpdateService()
     parent = query.get("Dataset", dataset)
@@ -71,13 +73,19 @@ def _save(client: Any, file: Path, dataset: int, size: tuple[int, int]) -> int:
     fileset.templatePrefix = rstring("imported/")
     fileset.addFilesetEntry(entry)
     saved = update.saveAndReturnObject(fileset, context)
+    fileset_id = saved.id.val
+    return [_image(update, query, given, fileset_id, series) for series in range(given.images)]
+
+
+def _image(update: Any, query: Any, given: argparse.Namespace, fileset: int, series: int) -> int:
+    context = {"omero.group": str(query.get("Dataset", given.dataset).details.group.id.val)}
     image = omero.model.ImageI()
-    image.name, image.series, image.partial = rstring(file.name), rint(0), rbool(False)
-    image.archived = rbool(False)
-    image.fileset = omero.model.FilesetI(saved.id.val, False)
+    image.name = rstring(given.file.name if given.images == 1 else f"{given.file.name} #{series}")
+    image.series, image.partial, image.archived = rint(series), rbool(False), rbool(False)
+    image.fileset = omero.model.FilesetI(fileset, False)
     made = update.saveAndReturnObject(image, context)
     pixels = omero.model.PixelsI()
-    pixels.sizeX, pixels.sizeY = rint(size[0]), rint(size[1])
+    pixels.sizeX, pixels.sizeY = rint(given.size[0]), rint(given.size[1])
     pixels.sizeZ, pixels.sizeC, pixels.sizeT = rint(1), rint(1), rint(1)
     pixels.sha1 = rstring("pending")
     pixels.pixelsType = _enumeration(query, "PixelsType", "uint8")
@@ -85,7 +93,7 @@ def _save(client: Any, file: Path, dataset: int, size: tuple[int, int]) -> int:
     pixels.image = omero.model.ImageI(made.id.val, False)
     update.saveAndReturnObject(pixels, context)
     link = omero.model.DatasetImageLinkI()
-    link.parent = omero.model.DatasetI(dataset, False)
+    link.parent = omero.model.DatasetI(given.dataset, False)
     link.child = omero.model.ImageI(made.id.val, False)
     update.saveAndReturnObject(link, context)
     return int(made.id.val)

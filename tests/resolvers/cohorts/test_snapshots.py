@@ -225,8 +225,10 @@ async def test_only_its_author_or_an_administrator_deletes_it(house: House) -> N
         await snapshots.delete(await asking(house, "genomics"), record)
     gone = await snapshots.delete(await asking(house, "steward"), record)
     assert gone.deleted_by == "steward"
-    with pytest.raises(Missing):
+    with pytest.raises(Missing, match=f"deleted by steward on .*{record.digest}"):
         await visibility.readable(await asking(house), record.id)
+    with pytest.raises(Missing, match="no such cohort snapshot"):
+        await visibility.readable(await asking(house, "genomics"), record.id)
     # the other has the same rows, and keeps them
     assert (await comparison.verify(await asking(house), other)).intact
     await snapshots.delete(await asking(house), other)
