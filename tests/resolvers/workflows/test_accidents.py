@@ -26,11 +26,12 @@ pytest.importorskip("omero", reason="the extra omnibis[omero] is not installed")
 KINDS = [workflow.kind for workflow in WORKFLOWS if workflow.kind in SCENARIOS]
 CREATE = "CREATE_PROJECT"
 ALL = os.environ.get("OMNIBIS_TEST_KILLS") == "all"
-# Every workflow on SQLite, one of them on PostgreSQL: what differs there is not the workflows.
+# One of each sort on SQLite and one on PostgreSQL; with OMNIBIS_TEST_KILLS=all, all on both.
+SOME = {"sqlite": [CREATE, "UPDATE_SAMPLE", "DELETE_PROJECT", "REGISTER_DESIGN"]}
 CASES = [
     (kind, engine)
     for engine in ("sqlite", "postgresql")
-    for kind in (KINDS if ALL or engine == "sqlite" else [CREATE])
+    for kind in (KINDS if ALL else SOME.get(engine, [CREATE]))
 ]
 on_cases = pytest.mark.parametrize(("kind", "database_url"), CASES, indirect=["database_url"])
 SHORT = 0.7  # seconds that a backend has, where it is to be too slow
