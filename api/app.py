@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -101,12 +102,15 @@ def create_app(settings: Settings, parts: Parts, tokens: TokenBox) -> Starlette:
         log_request(record)
         metrics.observe(record)
 
-    def issue_token(user: str, openbis: SecretStr | None, omero: SecretStr | None) -> str:
-        return tokens.issue_token(Credentials(user, openbis, omero))
+    def issue_token(
+        user: str, openbis: SecretStr | None, omero: SecretStr | None
+    ) -> tuple[str, datetime]:
+        token = tokens.issue_token(Credentials(user, openbis, omero))
+        return token, tokens.expiry_of(token)
 
     async def make_context(visitor: Visitor) -> RequestContext:
         deadline = time.monotonic() + settings.limits.deadline_seconds
-        call = Call(Meter(), deadline, settings.limits.calls, span)
+        call = Call(Meter(), deadline, settings.limits.calls_made, span)
         viewer = await door.viewer(visitor, call)
         context = RequestContext(
             viewer,

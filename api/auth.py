@@ -13,6 +13,7 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 import orjson
@@ -111,6 +112,10 @@ class TokenBox:
         }
         header = {"alg": "dir", "enc": "A256GCM"}
         return jwe.encrypt_compact(header, orjson.dumps(claims), self._keys[0], list(ALGORITHMS))
+
+    def expiry_of(self, token: str) -> datetime:
+        """Return when a bearer token of ours ends by itself."""
+        return datetime.fromtimestamp(self._open(token)["exp"], UTC)
 
     def read_token(self, token: str, *, now: float | None = None) -> Credentials:
         """Decrypt a bearer token.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import SecretStr
@@ -71,7 +72,9 @@ class Degradation:
     path: tuple[str | int, ...]
 
 
-def _no_tokens(_user: str, _openbis: SecretStr | None, _omero: SecretStr | None) -> str:
+def _no_tokens(
+    _user: str, _openbis: SecretStr | None, _omero: SecretStr | None
+) -> tuple[str, datetime]:
     raise NotImplementedError("This context was made without a maker of tokens.")
 
 
@@ -87,8 +90,10 @@ class RequestContext:
     degradations: dict[Source, Degradation] = field(default_factory=dict)
     loaders: Any = None
     marked: int = 0  # links that were found broken on the way, see `resolvers/gone.py`
-    # Makes a bearer token of a user's sessions; set by the composition root.
-    issue_token: Callable[[str, SecretStr | None, SecretStr | None], str] = _no_tokens
+    # Makes a bearer token of a user's sessions and says when it ends; set by the composition root.
+    issue_token: Callable[[str, SecretStr | None, SecretStr | None], tuple[str, datetime]] = (
+        _no_tokens
+    )
     address: str = ""  # of the client, as far as it is known
     throttle: Throttle = field(default_factory=Throttle)
     # Makes the context anew for the same visitor; set by the composition root.

@@ -5,6 +5,7 @@ A login hands out a bearer token that holds the sessions, encrypted; nothing is 
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -23,6 +24,9 @@ class LoginPayload:
     """Token and what could not be opened."""
 
     token: str | None = own("The bearer token: send it as `Authorization: Bearer …`.")
+    expires_at: datetime | None = own(
+        "When the token ends by itself, if neither system ends its session before."
+    )
     openbis: bool = own("Whether it holds an openBIS session.")
     omero: bool = own("Whether it holds an OMERO session.")
     user_errors: list[UserError] = own("Which system refused, where only one did.")
@@ -85,8 +89,10 @@ class SessionCommands:
             raise BadInput("Give `username` and `password`, or `openbis`, or `omero`.")
         context = info.context
         opened = await sessions.login(context, for_openbis, for_omero)
+        token, expires_at = context.issue_token(opened.user, opened.openbis, opened.omero)
         return LoginPayload(
-            token=context.issue_token(opened.user, opened.openbis, opened.omero),
+            token=token,
+            expires_at=expires_at,
             openbis=opened.openbis is not None,
             omero=opened.omero is not None,
             user_errors=[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import json
+import re
 
 from playwright.sync_api import expect
 
@@ -87,21 +87,33 @@ def test_a_wrong_password_is_told_and_keeps_nobody_signed_in(explorer: Explorer)
     sign_in(explorer, "oncology", "wrong")
     expect(explorer.page.locator("dialog [role=alert]")).not_to_be_empty()
     explorer.keep("wrong-password")
-    assert explorer.page.evaluate("sessionStorage.getItem('omnibis.session')") is None
+    assert explorer.page.context.cookies() == []
     explorer.page.get_by_role("button", name="Cancel").click()
     expect(explorer.page.locator("[data-action=sign-in]")).to_have_text("Sign in")
 
 
 def test_an_expired_session_says_so(explorer: Explorer) -> None:
     explorer.open()
+    sign_in(explorer, "oncology")
+    expect(explorer.page.locator("[data-action=sign-in]")).to_have_text("Signed in as oncology")
+    (cookie,) = explorer.page.context.cookies()
     expired = TokenBox((KEY,), hours=-1).issue_token(Credentials("oncology", None, None))
-    session = {"token": expired, "user": "oncology", "openbis": True, "omero": True}
-    explorer.page.evaluate(
-        "value => sessionStorage.setItem('omnibis.session', value)", json.dumps(session)
-    )
+    explorer.page.context.add_cookies([{**cookie, "value": expired}])
     explorer.page.reload()
     expect(explorer.page.locator("[data-action=sign-in]")).to_have_text("Sign in")
     expect(explorer.page.locator(".sign-in output")).to_contain_text("session is over")
+
+
+def test_no_script_can_read_the_token(explorer: Explorer) -> None:
+    explorer.open()
+    sign_in(explorer, "oncology")
+    expect(explorer.page.locator("[data-action=sign-in]")).to_have_text("Signed in as oncology")
+    (cookie,) = explorer.page.context.cookies()
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+    seen = explorer.page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
+    assert "oncology" in seen
+    assert cookie["value"][:40] not in seen
+    assert "password" not in seen
 
 
 def test_with_omero_off_the_rest_answers_and_the_bar_says_what_degraded(explorer: Explorer) -> None:
@@ -144,6 +156,38 @@ def test_a_cohorts_attrition_is_drawn_and_told_in_numbers(explorer: Explorer) ->
     explorer.keep("funnel")
 
 
+def test_facets_are_drawn_and_told_in_numbers(explorer: Explorer) -> None:
+    explorer.open()
+    explorer.ask("availability")
+    explorer.look("facets")
+    figures = explorer.page.locator(".panel figure")
+    expect(figures).to_have_count(4)
+    modality = figures.filter(has_text="Modality")
+    expect(modality.locator("svg").first).to_be_visible()
+    modality.locator("summary").click()
+    expect(modality.locator("tbody tr").first).to_have_text(re.compile(r"CT\s*16"))
+    explorer.keep("facets")
+
+
+def test_availability_is_a_matrix_coloured_by_reason(explorer: Explorer) -> None:
+    explorer.open()
+    explorer.ask("availability")
+    explorer.look("availability")
+    panel = explorer.page.locator(".panel")
+    expect(panel.locator(".matrix tbody tr")).to_have_count(16)
+    panel.get_by_label("sample by sample").check()
+    expect(panel.locator("td[data-presence=NOT_LINKED]").first).to_be_visible()
+    expect(panel.locator(".legend")).to_contain_text("no image dataset is linked")
+    colours = {
+        presence: panel.locator(f"td[data-presence={presence}]").first.evaluate(
+            "cell => getComputedStyle(cell).backgroundColor"
+        )
+        for presence in ("AVAILABLE", "ABSENT", "NOT_LINKED")
+    }
+    assert len(set(colours.values())) == 3
+    explorer.keep("availability")
+
+
 def test_the_audit_is_drawn(explorer: Explorer) -> None:
     explorer.open()
     explorer.ask("audit")
@@ -161,8 +205,8 @@ def test_a_link_to_a_question_opens_it_and_holds_no_secret(explorer: Explorer) -
     expect(explorer.page.locator(".graphiql-logo output").first).to_contain_text("link")
     address = explorer.page.url
     assert "query=" in address
-    token = json.loads(explorer.page.evaluate("sessionStorage.getItem('omnibis.session')"))["token"]
-    assert token[:20] not in address
+    (cookie,) = explorer.page.context.cookies()
+    assert cookie["value"][:20] not in address
     fresh = explorer.page.context.new_page()
     fresh.goto(address)
     expect(fresh.locator(".graphiql-query-editor")).to_contain_text("ImageToPatient")
@@ -206,10 +250,18 @@ def test_the_keyboard_is_enough(explorer: Explorer) -> None:
 
 def test_no_serious_fault_of_accessibility(explorer: Explorer) -> None:
     explorer.open()
-    explorer.ask("project")
     source = AXE.read_text(encoding="utf-8")
     found = []
-    for panel in ("pictures", "design", "table"):
+    for question, panel in (
+        ("project", "pictures"),
+        ("project", "design"),
+        ("project", "table"),
+        ("cohort", "funnel"),
+        ("availability", "facets"),
+        ("availability", "availability"),
+        ("audit", "links"),
+    ):
+        explorer.ask(question)
         explorer.look(panel)
         explorer.page.evaluate(source)
         report = explorer.page.evaluate(

@@ -1,5 +1,6 @@
 // The sidebar with the saved questions: a click opens one in the tab on screen and runs it.
 import { type GraphiQLPlugin, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
+import { Kind, parse } from "graphql";
 import { useEffect, useState } from "react";
 import { loadQuestions, type Question } from "./questions";
 
@@ -14,7 +15,7 @@ function Icon() {
 
 function Content() {
   const [questions, setQuestions] = useState<Question[]>([]);
-  const { addTab, run } = useGraphiQLActions();
+  const { addTab, run, setOperationFacts } = useGraphiQLActions();
   const { queryEditor, variableEditor } = useGraphiQL(({ queryEditor, variableEditor }) => ({ queryEditor, variableEditor }));
   useEffect(() => void loadQuestions().then(setQuestions), []);
 
@@ -23,6 +24,10 @@ function Content() {
     if (queryEditor?.getValue().trim() && !questions.some(({ query }) => query === queryEditor.getValue())) addTab();
     queryEditor?.setValue(question.query);
     variableEditor?.setValue(question.variables);
+    // The editor finds out by itself what it holds, but only after a while; `run` needs it now.
+    const documentAST = parse(question.query);
+    const operations = documentAST.definitions.filter((one) => one.kind === Kind.OPERATION_DEFINITION);
+    setOperationFacts({ documentAST, operations, operationName: operations[0]?.name?.value });
     run();
   }
 

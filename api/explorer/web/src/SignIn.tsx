@@ -5,13 +5,13 @@ import { type Failure, post } from "./server";
 import { session, useNotice, useSession } from "./session";
 
 const LOGIN = `mutation SignIn($openbis: CredentialsInput, $omero: CredentialsInput) {
-  login(openbis: $openbis, omero: $omero) { token openbis omero userErrors { message source } }
+  login(openbis: $openbis, omero: $omero) { token expiresAt openbis omero userErrors { message source } }
 }`;
 const LOGOUT = "mutation SignOut { logout { ok } }";
 
 interface Login {
   token: string | null;
-  expiresAt?: string | null;
+  expiresAt: string | null;
   openbis: boolean;
   omero: boolean;
   userErrors: { message: string; source: string | null }[];
@@ -63,30 +63,27 @@ export function SignIn() {
     const openbis = mode === "omero" ? null : pair(mode === "both" ? "both" : "openbis");
     const omero = mode === "openbis" ? null : pair(mode === "both" ? "both" : "omero");
     setBusy(true);
-    session.end();
+    await session.end();
     const answer = await post({ query: LOGIN, variables: { openbis, omero } });
-    setBusy(false);
     const login = (answer.data as { login?: Login } | null | undefined)?.login;
     if (!login?.token) {
+      setBusy(false);
       setSaid((answer.errors ?? []).map((error: Failure) => error.message).join(" ") || "That did not work.");
       return;
     }
     form.reset();
-    session.begin({
-      token: login.token,
-      user: String((openbis ?? omero)?.username),
-      openbis: login.openbis,
-      omero: login.omero,
-      expiresAt: login.expiresAt ?? null,
-    });
-    const refused = login.userErrors.map(({ message }) => message).join(" ");
+    const { openbis: inOpenbis, omero: inOmero, expiresAt } = login;
+    const user = String((openbis ?? omero)?.username);
+    const begun = await session.begin({ user, openbis: inOpenbis, omero: inOmero, expiresAt }, login.token);
+    setBusy(false);
+    const refused = begun ? login.userErrors.map(({ message }) => message).join(" ") : "The server did not keep the session: try again.";
     setSaid(refused);
     if (!refused) dialog.current?.close();
   }
 
   async function signOut() {
     await post({ query: LOGOUT });
-    session.end();
+    await session.end();
     setSaid("");
   }
 

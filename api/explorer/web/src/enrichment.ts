@@ -8,6 +8,7 @@ import {
   isCompositeType,
   getNamedType,
   Kind,
+  type OperationDefinitionNode,
   parse,
   print,
   TypeInfo,
@@ -15,21 +16,21 @@ import {
   visitWithTypeInfo,
 } from "graphql";
 
+/** Write a field under an alias. */
+function field(text: string, alias: string): FieldNode {
+  const [operation] = parse(`{ ${alias}: ${text} }`, { noLocation: true }).definitions;
+  return (operation as OperationDefinitionNode).selectionSet.selections[0] as FieldNode;
+}
+
 export const TYPE = "omnibisType";
 export const ID = "omnibisId";
 export const VIEWER = "omnibisViewer";
 const OURS = new Set([TYPE, ID, VIEWER]);
 // By type: what tells one object from another, and where it can be looked at.
-const ADDED: Record<string, [string, string][]> = {
-  Image: [["omeroId", ID], ["viewerUrl", VIEWER]],
-  Sample: [["id", ID]],
+const ADDED: Record<string, FieldNode[]> = {
+  Image: [field("omeroId", ID), field("viewerUrl(signedIn: true)", VIEWER)],
+  Sample: [field("id", ID)],
 };
-
-const field = (name: string, alias: string): FieldNode => ({
-  kind: Kind.FIELD,
-  name: { kind: Kind.NAME, value: name },
-  alias: { kind: Kind.NAME, value: alias },
-});
 
 /** Add type and id below each object of a query; anything else, or what cannot be read, stays as it is. */
 export function enrich(query: string, schema: GraphQLSchema | null | undefined): string {
@@ -51,7 +52,7 @@ export function enrich(query: string, schema: GraphQLSchema | null | undefined):
           if (!type || !isCompositeType(getNamedType(type)) || type.name.startsWith("__")) return undefined;
           if (!Array.isArray(parent) && (parent as { kind?: string })?.kind === Kind.OPERATION_DEFINITION) return undefined;
           const added = [field("__typename", TYPE)];
-          for (const [name, alias] of ADDED[type.name] ?? []) added.push(field(name, alias));
+          added.push(...(ADDED[type.name] ?? []));
           return { ...node, selections: [...node.selections, ...added] };
         },
       },

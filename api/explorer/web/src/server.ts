@@ -43,7 +43,7 @@ export async function post(parameters: Parameters, headers: Record<string, strin
   } catch {
     return { errors: [{ message: "The server did not answer. Is it running?" }] };
   }
-  if (response.status === 401 && session.current) session.end("Your session is over: sign in again.");
+  if (response.status === 401 && session.current) void session.end("Your session is over: sign in again.");
   try {
     return (await response.json()) as Answer;
   } catch {
