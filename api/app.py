@@ -110,7 +110,7 @@ def create_app(settings: Settings, parts: Parts, tokens: TokenBox) -> Starlette:
 
     async def make_context(visitor: Visitor) -> RequestContext:
         deadline = time.monotonic() + settings.limits.deadline_seconds
-        call = Call(Meter(), deadline, settings.limits.calls, span)
+        call = Call(Meter(), deadline, settings.limits.calls_made, span)
         viewer = await door.viewer(visitor, call)
         context = RequestContext(
             viewer,

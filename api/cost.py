@@ -54,6 +54,8 @@ LIST: Final = 5  # rows of a list that is not paged, as a guess
 NAMES: Final = {Source.OPENBIS: "openbis", Source.OMERO: "omero", Source.LINK_STORE: "linkStore"}
 ALL: Final = dict.fromkeys(Source, 1)
 WRITING: Final = dict.fromkeys(Source, 6)
+SELECTING: Final = {Source.OPENBIS: 12, Source.OMERO: 12, Source.LINK_STORE: 6}
+COUNTING: Final = {Source.OPENBIS: 6, Source.OMERO: 6, Source.LINK_STORE: 3}
 # Where a field's `@source`, or the type that it returns, does not tell what it asks.
 PRICES: Final[Mapping[str, Mapping[Source, int]]] = {
     "Query.node": ALL,
@@ -62,7 +64,17 @@ PRICES: Final[Mapping[str, Mapping[Source, int]]] = {
     "Query.backends": {Source.OPENBIS: 1, Source.OMERO: 1},
     "Query.linkAudit": {Source.OPENBIS: 10, Source.OMERO: 10, Source.LINK_STORE: 3},
     "Query.links": {Source.OPENBIS: 1, Source.LINK_STORE: 1},
-    "Query.cohort": {Source.OPENBIS: 12, Source.OMERO: 12, Source.LINK_STORE: 6},
+    "Query.cohort": SELECTING,
+    "Cohort.funnel": COUNTING,
+    "Cohort.explain": COUNTING,
+    "Cohort.facets": COUNTING,
+    "Cohort.availability": COUNTING,
+    "Cohort.members": COUNTING,
+    "CohortSnapshot.whole": COUNTING,
+    "CohortSnapshot.split": COUNTING,
+    "CohortSnapshot.exports": COUNTING,
+    "CohortSnapshot.verification": SELECTING,
+    "CohortSnapshot.changes": SELECTING,
     "Project.statistics": {Source.OPENBIS: 4, Source.OMERO: 4, Source.LINK_STORE: 2},
     "Viewer.openbis": {Source.OPENBIS: 1},
     "Viewer.omero": {Source.OMERO: 1},

@@ -42,7 +42,10 @@ class Limits(BaseModel):
         default=20_000, ge=100, description="values in variables, all told"
     )
     calls: int = Field(
-        default=200, ge=1, description="calls to the systems behind, as estimated and as made"
+        default=200, ge=1, description="calls to the systems behind, as estimated beforehand"
+    )
+    calls_made: int = Field(
+        default=2000, ge=1, description="calls to openBIS and OMERO that one request may make"
     )
     nodes: int = Field(
         default=100_000, ge=100, description="objects with ids in an answer, as estimated"

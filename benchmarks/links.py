@@ -9,6 +9,7 @@ by `make bench`, or with `python -m benchmarks links`.
 from __future__ import annotations
 
 import json
+import math
 import random
 import sqlite3
 import tempfile
@@ -145,7 +146,7 @@ async def fill(section: Section, url: str, bare: Bare, analyze: str, sizes: Sequ
     for project in range(PROJECTS):
         await store.link_project(f"P-{project}", project + 1, author="bench")
     filled = 0
-    for size in sizes:
+    for size, following in zip(sizes, (*sizes[1:], math.inf), strict=True):
         while filled < size:
             some = min(FILL, size - filled)
             await store.link_samples(links(filled + 1, some), author="bench", evidence="NAME")
@@ -153,8 +154,9 @@ async def fill(section: Section, url: str, bare: Bare, analyze: str, sizes: Sequ
         async with database.write(aside=True) as connection:
             await connection.exec_driver_sql(analyze)
         await look_ups(section, store, bare, size)
-        await insertion(section, store, bare, size)
-        filled += 2 * BULK
+        if size + 2 * BULK <= following:
+            await insertion(section, store, bare, size)
+            filled += 2 * BULK
     await database.dispose()
 
 

@@ -94,7 +94,7 @@ def main() -> None:
     settings = load_settings(
         {
             "OMNIBIS_LIMITS_REQUESTS_PER_VIEWER": "1000",
-            "OMNIBIS_LIMITS_DEADLINE_SECONDS": "900",  # for --stock on a busy machine
+            "OMNIBIS_LIMITS_DEADLINE_SECONDS": "600",  # for --stock on a busy machine
             "OMNIBIS_OPENBIS_TIMEOUT": "600",
             "OMNIBIS_OMERO_TIMEOUT": "600",
         }

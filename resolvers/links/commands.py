@@ -8,28 +8,25 @@ written; a source that does not answer is an exception.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from backends.errors import Source
 from backends.records import SampleRecord
-from link_store.errors import LinkConflict, LinkStoreError
+from link_store.errors import LinkStoreError
 from link_store.records import (
-    Evidence,
     LinkKind,
     LinkRecord,
     LinkRef,
     LinkState,
-    NewSampleLink,
     SampleLinkRecord,
 )
-from resolvers import identity
 from resolvers.context import RequestContext
 from resolvers.links import notes, reading
 from resolvers.links.ends import Ends, Pair, Seen, check_end, read_ends, see
-from resolvers.links.notes import Ended, Left
+from resolvers.links.making import author, ended, make
+from resolvers.links.notes import Left
 from resolvers.links.remarks import Code, Remark, of_store
 
 
@@ -45,11 +42,6 @@ class Outcome:
     link: LinkRecord | None
     changed: bool
     remarks: tuple[Remark, ...] = ()
-
-
-async def author(context: RequestContext) -> str:
-    """Who is written into the history: the viewer's name in openBIS."""
-    return context.viewer.user or (await identity.openbis(context)).user_id
 
 
 async def link(
@@ -71,110 +63,11 @@ async def link(
         whole = existing is not None and existing.state is LinkState.ACTIVE
         return Outcome(existing, changed=not whole)
     try:
-        made, changed = await _make(context, kind, seen)
+        made, changed = await make(context, kind, seen)
     except LinkStoreError as error:
         return Outcome(None, changed=False, remarks=(of_store(error),))
-    remarks = await notes.write(context, kind, [_ended(seen)])
+    remarks = await notes.write(context, kind, [ended(seen)])
     return Outcome(made, changed, tuple(remarks))
-
-
-async def _make(context: RequestContext, kind: LinkKind, seen: Seen) -> tuple[LinkRecord, bool]:
-    store, who = context.services.links, await author(context)
-    existing = seen.existing
-    if existing is not None:
-        if existing.state is LinkState.ACTIVE:
-            return existing, False
-        again = store.activate(existing.ref, expected_revision=existing.revision, author=who)
-        return await context.ask_links("activateLink", again), True
-    ended = _ended(seen)
-    made: LinkRecord
-    if kind is LinkKind.PROJECT:
-        made = await context.ask_links(
-            "linkProject",
-            store.link_project(ended.openbis.perm_id, ended.omero.omero_id, author=who),
-        )
-    else:
-        made = await context.ask_links("linkSample", store.link_sample(new_link(seen), author=who))
-    return made, True
-
-
-async def link_many(
-    context: RequestContext, kind: LinkKind, pairs: Sequence[tuple[Seen, Evidence]], why: str
-) -> tuple[list[LinkRecord], list[Remark]]:
-    """Link pairs that were seen to have nothing in their way, samples in one go per evidence.
-
-    Where somebody else was faster with one of them, the others are linked all the same.
-
-    Args:
-        context: the request.
-        kind: what the pairs are of.
-        pairs: each with the evidence that is written down for it.
-        why: written into the history.
-
-    Returns:
-        The links that were made, and what was refused or could not be noted.
-    """
-    store, who = context.services.links, await author(context)
-    told = {"by": why}
-    made: list[LinkRecord] = []
-    refused: list[Remark] = []
-    if kind is LinkKind.PROJECT:
-        for seen, evidence in pairs:
-            end = _ended(seen)
-            work = store.link_project(
-                end.openbis.perm_id,
-                end.omero.omero_id,
-                author=who,
-                evidence=evidence,
-                details=told,
-            )
-            try:
-                made.append(await context.ask_links("linkProject", work))
-            except LinkStoreError as error:
-                refused.append(of_store(error))
-    else:
-        by_evidence: defaultdict[Evidence, list[Seen]] = defaultdict(list)
-        for seen, evidence in pairs:
-            by_evidence[evidence].append(seen)
-        for evidence, members in by_evidence.items():
-            waiting = [new_link(seen) for seen in members]
-            while waiting:
-                work_all = store.link_samples(waiting, author=who, evidence=evidence, details=told)
-                try:
-                    made += await context.ask_links("linkSamples", work_all)
-                    break
-                except LinkConflict as error:
-                    refused.append(of_store(error))
-                    taken = set(error.taken)
-                    left = [one for one in waiting if not {*_ends_of(one)} & taken]
-                    waiting = [] if len(left) == len(waiting) else left
-                except LinkStoreError as error:
-                    refused.append(of_store(error))
-                    break
-    done = {one.openbis_perm_id for one in made}
-    ended = [_ended(seen) for seen, _ in pairs]
-    refused += await notes.write(
-        context, kind, [one for one in ended if one.openbis.perm_id in done]
-    )
-    return made, refused
-
-
-def _ends_of(link: NewSampleLink) -> tuple[str | int, str | int]:
-    return link.openbis_perm_id, link.omero_id
-
-
-def new_link(seen: Seen) -> NewSampleLink:
-    """The link that a sample and its dataset shall have; the pair has no remarks."""
-    sample = seen.openbis
-    if not isinstance(sample, SampleRecord) or sample.project is None or seen.omero is None:
-        raise TypeError("only a pair without remarks can be linked")
-    return NewSampleLink(sample.perm_id, sample.project.perm_id, seen.omero.omero_id)
-
-
-def _ended(seen: Seen, before: int | None = None) -> Ended:
-    if seen.openbis is None or seen.omero is None:
-        raise TypeError("only a pair without remarks can be linked")
-    return Ended(seen.openbis, seen.omero, before)
 
 
 async def unlink(
@@ -266,7 +159,7 @@ async def move(
     here = ends.openbis.get(old.openbis_perm_id) if "openbis_perm_id" in changes else None
     there = ends.omero.get(old.omero_id) if "omero_id" in changes else None
     left = await notes.remove(context, ref.kind, [Left(here, there, old.omero_id)])
-    left += await notes.write(context, ref.kind, [_ended(seen, old.omero_id)])
+    left += await notes.write(context, ref.kind, [ended(seen, old.omero_id)])
     return Outcome(moved, changed=True, remarks=tuple(left))
 
 

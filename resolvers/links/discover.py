@@ -17,9 +17,9 @@ from backends.records import ProjectRecord
 from link_store.records import Evidence, LinkKind, LinkState, ProjectLinkRecord
 from resolvers.context import RequestContext
 from resolvers.links.claims import FETCH, project_claims, sample_claims
-from resolvers.links.commands import link_many
 from resolvers.links.ends import Pair, Seen, see
 from resolvers.links.inventory import PAGE, Batch, Progress, batches
+from resolvers.links.making import link_many
 from resolvers.links.remarks import Remark
 from resolvers.links.weighing import Agreement, Claim, Tangle, weigh
 

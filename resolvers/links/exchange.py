@@ -18,9 +18,9 @@ from link_store.lines import ImportReport, LineFault, LinkLine, parse_lines
 from link_store.records import LinkKind, LinkState, ProjectLinkRecord
 from resolvers.context import RequestContext
 from resolvers.links import notes
-from resolvers.links.commands import author
 from resolvers.links.ends import Pair, Seen, check_end, check_projects, read_ends
 from resolvers.links.inventory import PAGE, Progress
+from resolvers.links.making import author
 from resolvers.links.notes import Ended
 from resolvers.links.remarks import Remark
 

@@ -19,10 +19,10 @@ from link_store.records import Evidence, LinkKind, LinkRecord
 from resolvers import catalog
 from resolvers.context import RequestContext
 from resolvers.links import notes
-from resolvers.links.commands import link_many
 from resolvers.links.ends import OMERO_KINDS, Pair, see
 from resolvers.links.facts import claimed
 from resolvers.links.inventory import PAGE, Progress, pages, pairs, search
+from resolvers.links.making import link_many
 from resolvers.links.remarks import Remark
 
 

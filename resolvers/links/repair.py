@@ -22,10 +22,11 @@ from resolvers.context import RequestContext
 from resolvers.errors import BadInput
 from resolvers.links import notes
 from resolvers.links.audit import Audited, finding_id, parts
-from resolvers.links.commands import author, link_many, move, unlink
+from resolvers.links.commands import move, unlink
 from resolvers.links.ends import OMERO_KINDS, Ends, Pair, Seen, check_end, read_ends, see
 from resolvers.links.facts import Holdings, claimed
 from resolvers.links.inventory import Progress
+from resolvers.links.making import author, link_many
 from resolvers.links.notes import Ended, Left
 from resolvers.links.remarks import Code, Remark, of_store
 

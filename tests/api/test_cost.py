@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from graphql import parse
+from graphql import GraphQLObjectType, parse
 
 from api.cost import PRICES, Prices
 from api.documents import operation_of
@@ -67,6 +67,30 @@ async def test_many_rows_take_more_calls() -> None:
     messages = [error.message for error in cost.errors(Limits())]
     assert "more than 200 calls" in messages[0]
     assert "more than 100000 objects" in messages[1]
+
+
+async def test_a_field_that_asks_has_a_price() -> None:
+    """A new field with a resolver needs a `@source`, an owner, a price, or a place here."""
+    free = {
+        "Cohort.completeness",  # what the selection has found out already
+        "Cohort.totalCount",
+        "CohortSnapshot.mine",
+        "Query.types",  # its fields ask
+        "Query.viewer",
+    }
+    prices = Prices(GRAPHQL)
+    unpriced = {
+        f"{type_.name}.{name}"
+        for type_ in GRAPHQL.type_map.values()
+        if isinstance(type_, GraphQLObjectType)
+        for name, field in type_.fields.items()
+        if (definition := field.extensions.get("strawberry-definition")) is not None
+        and definition.base_resolver is not None
+        and definition.base_resolver.is_async
+        and not any(hasattr(directive, "system") for directive in definition.directives)
+        and not prices.asks(type_, name, field)
+    }
+    assert unpriced == free
 
 
 async def test_fixed_prices_are_of_fields_that_there_are() -> None:

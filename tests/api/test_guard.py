@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from graphql import build_schema, parse
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.documents import Documents, Refusal
@@ -68,6 +68,7 @@ def test_fragments_that_spread_themselves_end() -> None:
         assert messages(query) == []
 
 
+@settings(deadline=None)  # another process may have the machine
 @given(st.integers(1, 40), st.integers(1, 40))
 def test_a_chain_of_fragments_is_as_deep_as_its_fields(outer: int, inner: int) -> None:
     query = (

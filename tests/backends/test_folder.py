@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -14,6 +16,7 @@ from pydantic import SecretStr
 
 from backends.folder import BLOCK, FileMissing, Folder, FolderError, HashingFile
 
+HOUSE = Path(__file__).parents[2]
 CONTENT = os.urandom(3 * BLOCK + 17)
 
 
@@ -121,6 +124,34 @@ async def test_a_folder_is_deleted_with_all_in_it(folder: Folder) -> None:
     assert sorted(folder.names_now("a")) == ["b", "d"]
     await folder.delete("a")
     assert names(folder) == ["e"]
+
+
+KILLED = """
+import sys
+from pydantic import SecretStr
+from backends.folder import Folder
+
+def produce(sink):
+    sink.write(b"half of it")
+    print("half", flush=True)
+    sys.stdin.read()  # for ever
+
+Folder(SecretStr(sys.argv[1])).write_now("a/b", produce)
+"""
+
+
+def test_a_writer_that_is_killed_leaves_no_file_and_the_next_writes_it(tmp_path: Path) -> None:
+    given = [sys.executable, "-c", KILLED, str(tmp_path)]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(given, cwd=HOUSE, **pipes) as writer:  # noqa: S603
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"half\n"
+        writer.kill()
+    folder = Folder(SecretStr(str(tmp_path)))
+    assert folder.size_now("a/b") is None
+    assert folder.names_now("") == []
+    folder.write_now("a/b", lambda sink: sink.write(b"all of it"))
+    assert folder.size_now("a/b") == 9
 
 
 async def test_what_a_killed_writer_left_is_swept_away_after_a_day(tmp_path: Path) -> None:

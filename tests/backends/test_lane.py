@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from backends.errors import NotFound, Source, TimedOut, Unavailable
+from backends.errors import BudgetSpent, NotFound, Source, TimedOut, Unavailable
 from backends.lane import Call, Lane
 
 SOURCE = Source.OPENBIS
@@ -321,3 +322,39 @@ async def test_a_blocked_way_says_why_and_is_never_tried() -> None:
             await nowhere.call("search", remote, call)
     assert nowhere.is_open
     assert (remote.attempts, call.meter.calls) == (0, {})
+
+
+async def test_a_request_has_a_budget_of_calls() -> None:
+    asked = 0
+
+    async def attempt() -> int:
+        nonlocal asked
+        asked += 1
+        return asked
+
+    lane, call = Lane(Source.OMERO), Call(budget=3)
+    answers = await asyncio.gather(
+        *(lane.call("images", attempt, call) for _ in range(5)), return_exceptions=True
+    )
+    assert [answer for answer in answers if isinstance(answer, int)] == [1, 2, 3]
+    spent = [answer for answer in answers if isinstance(answer, BudgetSpent)]
+    assert len(spent) == 2
+    assert "made 3 calls" in spent[0].message
+    assert asked == 3
+    assert await lane.call("images", attempt, Call()) == 4, "another request has its own"
+
+
+async def test_each_attempt_is_within_a_span() -> None:
+    told: list[tuple[Source, str, str]] = []
+
+    @contextmanager
+    def span(source: Source, operation: str) -> Iterator[None]:
+        told.append((source, operation, "begun"))
+        yield
+        told.append((source, operation, "ended"))
+
+    async def attempt() -> None:
+        assert told[-1][2] == "begun"
+
+    await Lane(Source.OPENBIS).call("searchSamples", attempt, Call(span=span))
+    assert told == [(Source.OPENBIS, "searchSamples", word) for word in ("begun", "ended")]
