@@ -157,7 +157,9 @@ async def test_idr0082_registered_from_its_table_and_queried(tmp_path: Path) -> 
     command = (*COMMAND[:-1], "--images", "3", COMMAND[-1])  # each file holds three
     mapping = (FOLDER / "examples" / "idr0082.toml").read_text()
     sheet = {"text": text, "mapping": mapping}
-    async with open_house(wire=True, import_command=command, import_folder=tmp_path) as house:
+    async with open_house(
+        wire=True, import_command=command, import_folder=tmp_path, limits={"deadline_seconds": 280}
+    ) as house:
         token = await steward(house, "QIDR8")
         design = {
             "project": "QIDR8",
