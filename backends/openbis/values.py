@@ -19,6 +19,7 @@ REGISTERED = f"{SEARCH}RegistrationDateSearchCriteria"
 MODIFIED = f"{SEARCH}ModificationDateSearchCriteria"
 PROPERTY_DATE = f"{SEARCH}DatePropertySearchCriteria"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EXACT = 2**53  # from here on a number with a point tells no whole number apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,8 @@ def numbers(code: str, match: NumberMatch | None) -> list[Json]:
 def _number(value: float) -> float:
     if not math.isfinite(value):
         raise InvalidRequest(Source.OPENBIS, "A number to compare with must be finite.")
-    return int(value) if float(value).is_integer() else value
+    whole = float(value).is_integer() and abs(value) < EXACT
+    return int(value) if whole else value
 
 
 def property_boolean(code: str, *, value: bool) -> Json:
