@@ -43,7 +43,7 @@ from api.observe import (
     log_request,
     record_of,
 )
-from api.operations import Operations, Wire
+from api.operations import Operations
 from api.pictures import Pictures
 from api.proxy import proxies
 from api.schema import build_schema
@@ -52,6 +52,7 @@ from api.tracing import Tracing, backend_span, tracer
 from api.trusted import TrustedDocuments
 from api.types.errors import collapse, format_error
 from api.websocket import WebSocketEndpoint
+from api.wire import Wire
 from backends.lane import Call, Lane, Meter, no_span
 from link_store.database import LinkDatabase
 from resolvers.context import RequestContext, Services

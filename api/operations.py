@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from contextlib import AsyncExitStack, ExitStack, aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from inspect import isawaitable
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
-import strawberry
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -35,10 +34,10 @@ from api.cost import Prices
 from api.documents import Documents, Refusal, operation_of, user_error
 from api.execution import Shelves, execute
 from api.increments import broken_off, is_incremental, parts
-from api.limits import Limits
-from api.observe import RequestRecord, log_failure, log_request
+from api.observe import RequestRecord, log_failure
 from api.parameters import Parameters, Refused
 from api.trusted import TrustedDocuments, load_documents
+from api.wire import Wire
 from resolvers.context import Degradation, Viewer
 
 LONGEST_MESSAGE: Final = 400  # characters of an error
@@ -63,42 +62,6 @@ class Context(Protocol):
     def cost(self) -> dict[str, Any]:
         """What was spent on each source."""
         ...
-
-
-MakeContext = Callable[[Visitor], Awaitable[Any]]
-FormatError = Callable[[GraphQLError, str], dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """What operations are run with.
-
-    Args:
-        schema: the Strawberry schema.
-        make_context: makes the context of one visitor; may raise a GraphQLError with its code.
-        format_error: turns an error into what the client sees, given the request id.
-        collapse: tells errors that say the same once.
-        limits: how much one request may ask.
-        introspection: whether `__schema` and `__type` are answered.
-        suggestions: whether errors may say "Did you mean …?".
-        report: told of each operation that came by WebSocket, when it is over.
-        trusted: the documents that are known by their hash.
-        admission: how many may run at one time.
-        renew: whether a query that has run should run once more, because sessions that are ours
-            had expired and are renewed now.
-    """
-
-    schema: strawberry.Schema
-    make_context: MakeContext
-    format_error: FormatError
-    limits: Limits
-    collapse: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda errors: errors
-    introspection: bool = False
-    suggestions: bool = False
-    report: Callable[[RequestRecord], None] = log_request
-    trusted: TrustedDocuments = field(default_factory=TrustedDocuments)
-    admission: Admission | None = None
-    renew: Callable[[Any], bool] = lambda context: False  # noqa: ARG005 - named for the reader
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from api.patience import patient_protocol
 
 BACKLOG: Final = 512
 KEEP_ALIVE: Final = 30  # seconds
-# An answer of ten thousands of objects has no cycles; looking for some at each 700 costs a third.
+# An answer of ten thousands of objects has no cycles: looking for some at each 700 is in vain.
 COLLECT_AFTER: Final = (50_000, 20, 20)
 
 
@@ -92,7 +92,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             # What lives as long as the process (schema, embedded data) is not walked through at
-            # each collection: with the embedded data this saves a third of a large query's time.
+            # each collection.
             gc.collect()
             gc.freeze()
             gc.set_threshold(*COLLECT_AFTER)

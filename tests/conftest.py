@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 
 from link_store.database import LinkDatabase
 from tests.house import House, open_house
 from tests.postgres import PostgresServer, programs, serve
 
 ENGINES = ("sqlite", "postgresql")
+# Nothing is timed in tests: a busy machine may take as long as it needs for an example.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 
 @pytest.fixture

@@ -227,21 +227,28 @@ def _source(sheet: Path, mapping: Path | None) -> SheetSource:
 async def _followed(
     context: RequestContext, record: OperationRecord | None
 ) -> OperationRecord | None:
-    """Watch an operation to its end, with a bar for each of its steps."""
+    """Watch an operation to its end, with a bar for each of its steps.
+
+    One that was interrupted had the sessions of that command; it gets those of this one, once.
+    """
     if record is None:
         return None
+    operations, resumed = context.operations(), False
     with progress() as advance:
-        async for record in context.operations().watch(context, record.id):  # noqa: B020, PLR1704 - the same one, later
+        async for record in operations.watch(context, record.id):  # noqa: B020, PLR1704 - the same one, later
             if record.message:
                 advance(record.message, record.done or 0, record.total)
             if record.state.value == "NEEDS_LOGIN":
-                break
+                if resumed:
+                    break
+                resumed = True
+                await operations.resume(context, record.id)
     return record
 
 
 def _tell(done: _Done, *, as_json: bool, dry_run: bool, preview: Any = None) -> None:
     """Print what became of it, and end with what scripts go by."""
-    faults: Sequence[Fault] = getattr(done.preview, "faults", ())
+    faults = _faults(done.preview)
     record = done.operation
     if as_json:
         tell_json(_document(done, preview))
@@ -264,12 +271,18 @@ def _tell(done: _Done, *, as_json: bool, dry_run: bool, preview: Any = None) -> 
         raise typer.Exit(Exit.FINDINGS)
 
 
+def _faults(preview: Any) -> Sequence[Fault]:
+    """The faults in the order of the sheet, where somebody mends them from top to bottom."""
+    faults: Sequence[Fault] = getattr(preview, "faults", ())
+    return sorted(faults, key=lambda fault: (fault.line or 0, fault.column or ""))
+
+
 def _document(done: _Done, preview: Any) -> dict[str, Any]:
     record = done.operation
     seen = preview
     if seen is None and done.preview is not None:
         seen = asdict(done.preview)
-        seen["faults"] = [fault._asdict() for fault in done.preview.faults]
+        seen["faults"] = [fault._asdict() for fault in _faults(done.preview)]
     return {
         "preview": seen,
         "operation": None
@@ -299,5 +312,5 @@ def _design_preview(preview: Any) -> dict[str, Any]:
         "transactions": preview.transactions,
         "imageDatasets": preview.image_datasets,
         "missingTerms": [asdict(each) for each in preview.missing],
-        "faults": [fault._asdict() for fault in preview.faults],
+        "faults": [fault._asdict() for fault in _faults(preview)],
     }

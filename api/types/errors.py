@@ -53,7 +53,6 @@ _CODES: dict[type[Exception], ErrorCode] = {
     links.InvalidSnapshot: ErrorCode.BAD_USER_INPUT,
     links.SnapshotNotFound: ErrorCode.NOT_FOUND,
     links.ClaimTaken: ErrorCode.LINK_CONFLICT,
-    links.LostOperation: ErrorCode.INTERNAL,
     links.StoreUnavailable: ErrorCode.BACKEND_UNAVAILABLE,
     links.MigrationRequired: ErrorCode.INTERNAL,
     links.ClaimTaken: ErrorCode.LINK_CONFLICT,

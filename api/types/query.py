@@ -29,7 +29,7 @@ from api.types.filters import (
 from api.types.image import Image
 from api.types.image_dataset import ImageDataset
 from api.types.image_project import ImageProject
-from api.types.link import Link, LinkAudit
+from api.types.link_questions import LinkQuestions
 from api.types.node import Node
 from api.types.omics_dataset import OmicsDataset
 from api.types.operation_questions import OperationQuestions
@@ -47,11 +47,8 @@ from api.types.sort import (
     sort_of,
 )
 from api.types.viewer import Backend, Viewer, read_backends
-from backends.fetch import Fetch
-from backends.filters import Sort
 from backends.records import Kind
-from link_store.records import LIVE_STATES, LinkKind, LinkState
-from resolvers import catalog, imaging, links, lookahead
+from resolvers import catalog, imaging, lookahead
 from resolvers.errors import BadInput
 from resolvers.paging import MAXIMUM_PAGE, Window
 
@@ -70,13 +67,10 @@ Identifier = Annotated[
     strawberry.argument(description="Its identifier, such as /CLINICAL/QCLIN, or its permId."),
 ]
 OmeroId = Annotated[BigInt | None, strawberry.argument(description="Its id in OMERO.")]
-ProjectIdentifier = Annotated[
-    str, strawberry.argument(description="The project's identifier or code.")
-]
 
 
 @strawberry.type(description="Questions over openBIS, OMERO and the links between them.")
-class Query(CohortQuestions, SnapshotQuestions, OperationQuestions):
+class Query(CohortQuestions, SnapshotQuestions, OperationQuestions, LinkQuestions):
     """The root of all queries."""
 
     @strawberry.field(description="Any object by its global id.")
@@ -337,56 +331,6 @@ class Query(CohortQuestions, SnapshotQuestions, OperationQuestions):
                 info.context, filter_of(where), page, lookahead.image_fetch(tree)
             ),
         )
-
-    @strawberry.field(description="The links of one project: its own first, then its samples'.")
-    async def links(
-        self,
-        info: Info,
-        project: ProjectIdentifier,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        kind: Annotated[
-            LinkKind | None, strawberry.argument(description="Only links of this kind.")
-        ] = None,
-        states: Annotated[
-            list[LinkState] | None,
-            strawberry.argument(description="Only links in these states; the live ones if absent."),
-        ] = None,
-    ) -> Connection[Link] | None:
-        """List links; the live ones unless told otherwise."""
-        found = await catalog.project_by_identifier(info.context, project, Fetch())
-        wanted = LIVE_STATES if states is None else tuple(states)
-        return await paginate(
-            info,
-            Window(first, after, last, before),
-            Sort("link"),
-            lambda page, _tree: links.search(info.context, found, kind, wanted, page),
-        )
-
-    @strawberry.field(
-        description="Compare both systems with the links of one project, or of all that you see, "
-        "and tell what is wrong. For a whole institute use `omnibis links audit`."
-    )
-    async def link_audit(
-        self,
-        info: Info,
-        project: Annotated[
-            str | None,
-            strawberry.argument(description="Only this project, by identifier or code."),
-        ] = None,
-        first: Annotated[
-            int, strawberry.argument(description="How many findings to tell, 500 at most.")
-        ] = MAXIMUM_PAGE,
-    ) -> LinkAudit | None:
-        """Audit one project, or all."""
-        if not 0 <= first <= MAXIMUM_PAGE:
-            raise BadInput(f"`first` must be between 0 and {MAXIMUM_PAGE}; it is {first}.")
-        found = None
-        if project is not None:
-            found = await catalog.project_by_identifier(info.context, project, Fetch.of("space"))
-        return await links.audit(info.context, found, most=first)
 
 
 async def _typed(info: Info, global_id: str | None, name: str) -> Any:

@@ -37,10 +37,10 @@ from resolvers.cohorts.evaluation import evaluate
 from resolvers.cohorts.exports.table import Row
 from resolvers.cohorts.members import read_members
 from resolvers.cohorts.rows import FETCH, PAGE, Content, Reader
+from resolvers.cohorts.value_changes import changed_values, value_change
 from resolvers.context import RequestContext
 
 MOST_CHANGES: Final = 1000  # told one by one; beyond them only the numbers
-_SHARED: Final = ("subject_", "member_perm_id", "project")  # told with the member
 
 
 @dataclass(slots=True)
@@ -316,12 +316,12 @@ class _Walk:
         for column in sorted(before["properties"].keys() | now["properties"].keys()):
             one, other = before["properties"].get(column), now["properties"].get(column)
             if one != other:
-                yield _value(ChangeKind.MEMBER, member, member, column, one, other)
+                yield value_change(ChangeKind.MEMBER, member, member, column, one, other)
         for name in ("code", "project"):
             if before[name] != now[name]:
-                yield _value(ChangeKind.MEMBER, member, member, name, before[name], now[name])
+                yield value_change(ChangeKind.MEMBER, member, member, name, before[name], now[name])
         if before["rows"]["sha256"] != now["rows"]["sha256"]:
-            yield from _values(member, rows, after.rows)
+            yield from changed_values(member, rows, after.rows)
 
     def _within(
         self,
@@ -373,30 +373,5 @@ def _items(details: Mapping[str, Any]) -> dict[str, tuple[set[str], set[int]]]:
     }
 
 
-def _key(row: Row) -> tuple[str, str, str]:
-    return (row["sample_perm_id"], row["kind"], str(row.get("image_id", row.get("omics_perm_id"))))
-
-
-def _values(member: str, before: list[Row], after: Collection[Row]) -> Iterator[Change]:
-    """Which values of the same images and data sets are others."""
-    now = {_key(row): row for row in after}
-    for old in before:
-        new = now.get(_key(old))
-        if new is None or new == old:
-            continue
-        _, kind, id_ = _key(old)
-        about = ChangeKind.IMAGE if kind == "image" else ChangeKind.OMICS_DATASET
-        for column in sorted(old.keys() | new.keys()):
-            if not column.startswith(_SHARED) and old.get(column) != new.get(column):
-                yield _value(about, id_, member, column, old.get(column), new.get(column))
-
-
 def _change(kind: ChangeKind, id_: str, member: str, event: str, reason: ChangeReason) -> Change:
     return Change(kind, id_, member, ChangeEvent(event), reason)
-
-
-def _value(kind: ChangeKind, id_: str, member: str, column: str, before: Any, after: Any) -> Change:
-    texts = (None if value is None else orjson.dumps(value).decode() for value in (before, after))
-    return Change(
-        kind, id_, member, ChangeEvent.CHANGED, ChangeReason.VALUES_CHANGED, column, *texts
-    )

@@ -165,7 +165,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise BadInput("A time needs its zone: write 2024-01-31T12:00:00Z.")
-        return value.astimezone(UTC).isoformat()
+        try:
+            return value.astimezone(UTC).isoformat()
+        except OverflowError:
+            raise BadInput("A time must lie within the years 1 to 9999 in UTC.") from None
     if isinstance(value, float):
         if not math.isfinite(value):
             raise BadInput("A number to compare with must be finite.")

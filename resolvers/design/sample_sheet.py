@@ -157,9 +157,9 @@ def _with_parents(
     for sample in samples.values():
         here = tuple(each for each in sample.parents if each in samples)
         there = tuple(each for each in sample.parents if each not in samples)
-        problems = (_no_code(each, samples) for each in there)
-        faults += [Fault(sample.line, column, problem) for problem in problems if problem]
-        codes = tuple(each.upper() for each in there)
+        problems = {each: _no_code(each, samples) for each in there}
+        faults += [Fault(sample.line, column, told) for told in problems.values() if told]
+        codes = tuple(each.upper() for each, told in problems.items() if told is None)
         made.append(replace(sample, parents=here, registered_parents=codes))
     return made
 

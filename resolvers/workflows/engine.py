@@ -85,10 +85,10 @@ class Engine:
         """Interrupt what runs, so that it goes on elsewhere or later, and stop DBOS."""
         if self._thread is None or self._theirs is None:
             return
+        await self._there(self._interrupt())  # on that loop, so not before a launch has ended
         if self._workflow is not None:
-            logging.getLogger("dbos").setLevel(logging.CRITICAL)  # it would warn of each
-            await self._there(self._interrupt())
             await asyncio.to_thread(self._destroy)
+            await self._there(self._interrupt())  # what was handed out in between
         self._theirs.call_soon_threadsafe(self._theirs.stop)
         await asyncio.to_thread(self._thread.join)
         self._thread = self._theirs = None
@@ -161,6 +161,7 @@ class Engine:
 
     async def _interrupt(self) -> None:
         """Cancel every walk: DBOS keeps no outcome of what was cancelled so."""
+        logging.getLogger("dbos").setLevel(logging.CRITICAL)  # it would warn of each
         walks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in walks:
             task.cancel()

@@ -22,8 +22,9 @@ from api.event_stream import Streams
 from api.http import GraphQLEndpoint
 from api.limits import Limits
 from api.observe import Observation
-from api.operations import Operations, Wire
+from api.operations import Operations
 from api.websocket import WebSocketEndpoint
+from api.wire import Wire
 from backends.errors import Source, Unavailable
 from resolvers.context import Degradation, Viewer
 

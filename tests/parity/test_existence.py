@@ -153,8 +153,8 @@ def test_numbers_count_what_the_viewer_sees(installation: Installation, user: st
       samples(first: 500) { totalCount edges { node { id omicsDatasets { id } } } }
       imageProject {
         imageDatasetCount
-        imageDatasets(first: 500) { totalCount edges { node {
-          imageCount images(first: 500) { totalCount edges { node { id } } }
+        imageDatasets(first: 50) { totalCount edges { node {
+          imageCount images(first: 100) { totalCount edges { node { id } } }
         } } }
         images(first: 500) { totalCount edges { node { id } } }
       }

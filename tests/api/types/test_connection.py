@@ -241,6 +241,16 @@ def atlas(open_door: House) -> Atlas:
     return Atlas(open_door.world)
 
 
+# Not rows of the seeded world; they are paged where their subject is tested.
+PAGED_ELSEWHERE = {
+    "Cohort.members",  # tests/api/types/test_cohort.py
+    "Cohort.availability",  # idem
+    "CohortSnapshot.members",  # tests/api/types/test_cohort_snapshot.py
+    "Query.cohortSnapshots",  # idem
+    "Query.operations",  # tests/api/types/test_operation.py
+}
+
+
 async def test_no_list_of_the_schema_is_forgotten_here() -> None:
     found = {
         f"{name}.{field}"
@@ -249,7 +259,7 @@ async def test_no_list_of_the_schema_is_forgotten_here() -> None:
         for field, declared in type_.fields.items()
         if get_named_type(declared.type).name.endswith("Connection")
     }
-    assert found == {each.place for each in LISTS}
+    assert found == {each.place for each in LISTS} | PAGED_ELSEWHERE
 
 
 @pytest.mark.parametrize(("which", "order"), CASES, ids=_names)

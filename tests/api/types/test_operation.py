@@ -211,3 +211,18 @@ async def test_sessions_are_never_readable_in_the_database_and_go_at_the_end(
             assert secret.encode() not in content, name
     assert not [secret for secret in secrets if secret in caplog.text]
     assert "console.dbos.dev" not in caplog.text
+
+
+async def test_progress_is_told_over_server_sent_events(house: House) -> None:
+    openbis = house.built.faults["openbis"]
+    openbis.plan("executeOperations", Misbehaviour.SERVER_ERROR)
+    made = await create(house, "QNEW1", wait=0)
+    subscription = "subscription ($id: ID!) { operationProgress(id: $id) { state } }"
+    response = await house.client.post(
+        "/graphql",
+        json={"query": subscription, "variables": {"id": made["operation"]["id"]}},
+        headers={"accept": "text/event-stream"},
+    )
+    assert response.status_code == 200
+    assert "SUCCEEDED" in response.text
+    assert "event: complete" in response.text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backends.records import SampleRecord
@@ -32,6 +32,7 @@ def ancestors(family: list[list[int]], number: int) -> set[str]:
     return found
 
 
+@settings(deadline=None)
 @given(families())
 def test_from_ancestors(family: list[list[int]]) -> None:
     records: list[SampleRecord] = []
@@ -48,6 +49,7 @@ def test_from_ancestors(family: list[list[int]]) -> None:
     )
 
 
+@settings(deadline=None)
 @given(families())
 def test_from_descendants(family: list[list[int]]) -> None:
     records: dict[int, SampleRecord] = {}

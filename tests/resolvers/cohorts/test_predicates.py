@@ -162,6 +162,16 @@ def test_a_form_that_is_not_understood_whole_is_refused(form: bytes) -> None:
         (
             CohortPredicate(
                 itself=SampleFilter(
+                    registered=DateMatch(
+                        since=datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+                    )
+                )
+            ),
+            "years 1 to 9999",
+        ),
+        (
+            CohortPredicate(
+                itself=SampleFilter(
                     properties=(PropertyMatch("AGE", number=NumberMatch(ge=float("nan"))),)
                 )
             ),

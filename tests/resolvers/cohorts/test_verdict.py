@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resolvers.cohorts.verdict import Verdict
@@ -21,6 +21,7 @@ def value(verdict: Verdict, one: str) -> float:
     return 1 if one in verdict.sure else 0.5 if one in verdict.possible else 0
 
 
+@settings(deadline=None)
 @given(verdicts(), verdicts())
 def test_connectives(left: Verdict, right: Verdict) -> None:
     for one in ALL:

@@ -16,6 +16,7 @@ from link_store.operation_records import OperationRecord
 from resolvers.context import RequestContext
 from resolvers.design.factorial import DesignFactor, FactorialDesign, Stage
 from resolvers.design.levels import Level
+from resolvers.design.preparation import SheetSource
 from resolvers.image_registration.annotation import Annotating
 from resolvers.image_registration.request import ImageRow
 from resolvers.omics_registration.request import OmicsRow
@@ -59,6 +60,9 @@ class RegisterDesign:
         request = DesignRequest(
             given["permId"], MICE, image_levels=frozenset({Level.BIOLOGICAL_SAMPLE})
         )
+        if "sheet" in given:
+            sheet = SheetSource(given["sheet"].encode(), "\t", given["mapping"])
+            request = DesignRequest(given["permId"], sheet, create_missing=True)
         preview, record = await register_design(context, request, key=key)
         assert record is not None, preview
         return record

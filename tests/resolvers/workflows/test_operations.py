@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from resolvers.context import RequestContext, Viewer
 from resolvers.errors import Busy, Missing
 from resolvers.loaders import Loaders
 from resolvers.workflows.create_project import NewProjectRequest, create_project
+from resolvers.workflows.engine import Engine
 from resolvers.workflows.operations import Operations
 from resolvers.workflows.pace import Pace
 
@@ -120,6 +122,20 @@ async def test_only_one_application_of_a_process_registers_at_a_time(built: Demo
                 await others.get(other, record.id)
             with pytest.raises(Busy):
                 await others._engine.start("anything")
+
+
+async def test_a_stop_during_the_start_leaves_nothing_running(tmp_path: Path) -> None:
+    async def execute(_operation_id: str) -> None:
+        raise AssertionError
+
+    engine = Engine(f"sqlite:///{tmp_path / 'engine.sqlite'}", "runner", execute)
+    resuming = asyncio.create_task(engine.resume("nothing"))
+    while Engine._running is None:  # noqa: ASYNC110 - another thread sets it, in mid-start
+        await asyncio.sleep(0)
+    resuming.cancel()  # as the sweeper is, when a short command ends
+    await engine.stop()
+    assert Engine._running is None
+    assert engine._thread is None
 
 
 async def test_a_bug_in_a_step_is_told_as_ours_and_undone(
