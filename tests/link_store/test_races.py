@@ -28,6 +28,7 @@ from tests.postgres import PostgresServer
 FIRST, _, BEHIND = os.environ.get("OMNIBIS_TEST_RACES", "1").rpartition("-")
 SEEDS = range(int(FIRST or 0), int(BEHIND))
 ACTS = 500
+LONGEST = 600  # seconds; it took 15 to 150 on two cores that eight others used, too
 RACER = Path(__file__).with_name("racer.py")
 HOUSE = Path(__file__).parents[2]
 ENDS = {"openbis": "openbis_instance, openbis_perm_id", "omero": "omero_instance, omero_id"}
@@ -75,7 +76,8 @@ async def race(
         told: dict[str, Any] = json.loads(await process.stdout.readline())
         return told
 
-    return await asyncio.gather(*map(answer, processes))
+    async with asyncio.timeout(LONGEST):  # a race that stands still is a failure, not a wait
+        return await asyncio.gather(*map(answer, processes))
 
 
 async def check(store: LinkStore, answers: list[dict[str, Any]]) -> Counter[str]:
