@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Annotated, Any
 
 import strawberry
@@ -15,6 +15,7 @@ from api.types.source import own
 from api.types.user_error import UserError
 from backends.sheets.faults import Fault
 from link_store.operation_records import OperationRecord
+from resolvers.context import RequestContext
 from resolvers.design.factorial import Cell, DesignFactor, FactorialDesign, Stage
 from resolvers.design.levels import Level
 from resolvers.design.preparation import SheetSource
@@ -213,25 +214,35 @@ class DesignCommands:
         context = info.context
         if not 0 <= first <= SHOWN:
             raise BadInput(f"A preview shows 0 to {SHOWN} samples.")
-        answer, errors = await attempt(
-            register_design(context, input.to_request(), key=idempotency_key, dry_run=dry_run)
-        )
-        if answer is None:
-            return DesignPayload(preview=None, operation=None, user_errors=errors)
-        preview, record = answer
-        shown = None if preview is None else told(preview, first)
-        errors = [] if preview is None else fault_errors(preview.faults)
-        if record is not None:
-            record, errors = await registered(context, accepted(record), wait)
-        return _payload(shown, record, errors)
+        work = register_design(context, input.to_request(), key=idempotency_key, dry_run=dry_run)
+        preview, record, errors = await previewed(context, work, wait)
+        return _payload(None if preview is None else told(preview, first), record, errors)
 
 
-async def accepted(record: OperationRecord) -> OperationRecord:
+async def previewed(
+    context: RequestContext, work: Awaitable[tuple[Any, OperationRecord | None]], wait: float
+) -> tuple[Any, OperationRecord | None, list[UserError]]:
+    """Await a registration's preview and acceptance and, for a while, its end.
+
+    Returns:
+        The preview, if there is one; the operation as it is then, if it was accepted; and what the
+        user can mend: why it was refused, the faults of what was handed in, or why it failed.
+    """
+    answer, errors = await attempt(work)
+    if answer is None:
+        return None, None, errors
+    preview, record = answer
+    if record is None:
+        return preview, None, [] if preview is None else _fault_errors(preview.faults)
+    return preview, *await registered(context, _accepted(record), wait)
+
+
+async def _accepted(record: OperationRecord) -> OperationRecord:
     """Return an operation that has been accepted, for `registered` to await."""
     return record
 
 
-def fault_errors(faults: Sequence[Fault]) -> list[UserError]:
+def _fault_errors(faults: Sequence[Fault]) -> list[UserError]:
     """Return the faults of what was handed in as user errors."""
     return [
         UserError(code="BAD_USER_INPUT", message=str(fault), field="input", source=None)

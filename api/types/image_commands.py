@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import strawberry
 
 from api.selection import Info
-from api.types.design_commands import SheetInput, accepted, fault_errors
+from api.types.design_commands import SheetInput, previewed
 from api.types.design_preview import SheetFault
 from api.types.operation import Operation
-from api.types.operation_commands import DryRun, Key, Seconds, attempt, registered
+from api.types.operation_commands import DryRun, Key, Seconds, registered
 from api.types.scalars import BigInt
 from api.types.source import own
 from api.types.user_error import UserError
@@ -147,22 +147,14 @@ class ImageCommands:
             rows = read_images(input.sheet.to_source(), faults)
         else:
             rows = tuple(each.to_row() for each in input.images or ())
-        answer, errors = await attempt(
-            register_images(
-                context,
-                ImagesRequest(input.project, rows),
-                faults=faults,
-                key=idempotency_key,
-                dry_run=dry_run,
-            )
+        work = register_images(
+            context,
+            ImagesRequest(input.project, rows),
+            faults=faults,
+            key=idempotency_key,
+            dry_run=dry_run,
         )
-        if answer is None:
-            return _payload(None, None, errors)
-        preview, record = answer
-        errors = [] if preview is None else fault_errors(preview.faults)
-        if record is not None:
-            record, errors = await registered(context, accepted(record), wait)
-        return _payload(preview, record, errors)
+        return _payload(*await previewed(context, work, wait))
 
     @strawberry.mutation(
         description="Give images key-values and tags; what one says already is not said again."

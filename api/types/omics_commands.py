@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import strawberry
 
 from api.selection import Info
-from api.types.design_commands import DesignPropertyInput, SheetInput, accepted, fault_errors
+from api.types.design_commands import DesignPropertyInput, SheetInput, previewed
 from api.types.design_preview import SheetFault
 from api.types.operation import Operation
-from api.types.operation_commands import DryRun, Key, Seconds, attempt, registered
+from api.types.operation_commands import DryRun, Key, Seconds
 from api.types.source import own
 from api.types.user_error import UserError
 from backends.sheets.faults import Fault
@@ -148,22 +148,14 @@ class OmicsCommands:
             rows = read_omics(input.sheet.to_source(), faults)
         else:
             rows = tuple(each.to_row() for each in input.omics_datasets or ())
-        answer, errors = await attempt(
-            register_omics(
-                context,
-                OmicsRequest(input.project, rows),
-                faults=faults,
-                key=idempotency_key,
-                dry_run=dry_run,
-            )
+        work = register_omics(
+            context,
+            OmicsRequest(input.project, rows),
+            faults=faults,
+            key=idempotency_key,
+            dry_run=dry_run,
         )
-        if answer is None:
-            return _payload(None, None, errors)
-        preview, record = answer
-        errors = [] if preview is None else fault_errors(preview.faults)
-        if record is not None:
-            record, errors = await registered(context, accepted(record), wait)
-        return _payload(preview, record, errors)
+        return _payload(*await previewed(context, work, wait))
 
 
 def _payload(preview: Any, record: Any, errors: list[UserError]) -> OmicsDatasetPayload:
