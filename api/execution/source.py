@@ -3,8 +3,8 @@
 The functions are optimistic. They read attributes, call plain functions, and test that each value
 is just what its GraphQL type expects; at anything else they raise, and whoever called them turns
 to graphql-core. Fields that have to wait leave (record, answer) in their bucket and a null in the
-answer. The text is made from numbers and names of the schema; of what a client sent, response names
-come in, as literals of nothing but letters, digits and underscores.
+answer. The text is made from numbers and names of the schema; nothing of what a client sent comes
+in.
 
 For `{ name pixelSize { x { value } } }` of an image it looks like this:
 
@@ -15,13 +15,12 @@ For `{ name pixelSize { x { value } } }` of an image it looks like this:
         v1 = r0(v)                              # the resolver of pixelSize
         if v1 is not None:
             …
-            v1 = {'x': v2}
-        return {'name': v0, 'pixelSize': v1}
+            v1 = c3(v2)                         # an answer with the field x
+        return c4(v0, v1)                       # one with the fields name and pixelSize
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -29,10 +28,10 @@ from graphql import GraphQLNonNull, GraphQLOutputType, is_leaf_type
 from graphql.pyutils import is_awaitable
 
 from api.edges import LATER
+from api.execution.answers import answer_class
 from api.execution.leaves import GiveUp, leaf_lines
 from api.execution.plans import FieldPlan, Kind, ObjectPlan, Plan, item_type
 
-_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]*", re.ASCII)
 DEEPEST = 9  # blocks within one function; CPython allows 20 loops within each other
 
 
@@ -182,26 +181,16 @@ class _Writer:
         passed, check = self._gates.of(plan)
         gate = self.constant("gate", passed)
         lines.append(f"{pad}if type({v}) not in {gate}: {self.constant('check', check)}({v})")
-        items = []
         late: list[str] = []
-        for key, each in plan.fields.items():
-            value = self._field(lines, v, each, late, depth)
-            items.append(f"{self._key(key)}: {value}")
+        values = [self._field(lines, v, each, late, depth) for each in plan.fields.values()]
+        made = self.constant("class", answer_class(tuple(plan.fields)))
         if not late:
-            lines.append(f"{pad}{v} = {{{', '.join(items)}}}")
+            lines.append(f"{pad}{v} = {made}({', '.join(values)})")
             return
         answer = self._fresh()
-        lines.append(f"{pad}{answer} = {{{', '.join(items)}}}")
+        lines.append(f"{pad}{answer} = {made}({', '.join(values)})")
         lines += [pad + line.format(pair=f"({v}, {answer})") for line in late]
         lines.append(f"{pad}{v} = {answer}")
-
-    def _key(self, key: str) -> str:
-        """Return the expression for a response name: a literal, for CPython is faster with those.
-
-        It comes from a client. GraphQL's grammar leaves it letters, digits and underscores; what is
-        anything else, in whatever way, stays a constant.
-        """
-        return repr(key) if _NAME.fullmatch(key) else self.constant("key", key)
 
     def _field(self, lines: list[str], v: str, plan: FieldPlan, late: list[str], depth: int) -> str:
         """Write what makes the value of a field, and return the expression for it."""
