@@ -47,8 +47,8 @@ RELATIONS = frozenset(
     {
         *("type", "properties", "space", "project", "experiment", "parents", "children"),
         *("ancestors", "descendants", "omics_datasets", "sample", "registrator", "leader"),
-        *("location", "content_copies", "channels", "objective", "instrument", "key_values"),
-        *("tags", "roi_count", "fileset"),
+        *("location", "content_copies", "channels", "channel_names", "objective", "instrument"),
+        *("key_values", "tags", "roi_count", "fileset"),
     }
 )
 # What tells records apart stays what it is: rows of a page are found by it.

@@ -88,7 +88,7 @@ def image(row: Row, wanted: frozenset[str], facets: Facets) -> ImageRecord:
         quantity(z, z_unit),
         instrument_id,
         fileset_id,
-        channels=facets.channels.get(pixels, ()) if "channels" in wanted else None,
+        channels=facets.channels.get(pixels, ()) if "channel_names" in wanted else None,
         objective=objective(row[IMAGE_WIDTH:behind]) if has_objective else None,
         instrument=instrument(row[behind : behind + INSTRUMENT_WIDTH]) if has_instrument else None,
         key_values=facets.key_values.get(omero_id, ()) if "key_values" in wanted else None,
@@ -162,6 +162,16 @@ def channels(rows: Iterable[Row]) -> dict[int, tuple[ChannelRecord, ...]]:
                 contrast,
                 illumination,
             )
+        )
+    return _frozen(found)
+
+
+def channel_names(rows: Iterable[Row]) -> dict[int, tuple[ChannelRecord, ...]]:
+    """Channels in their order with nothing but their names, by the id of their pixels."""
+    found: dict[int, list[ChannelRecord]] = {}
+    for _, pixels, index, name, fluor in rows:
+        found.setdefault(pixels, []).append(
+            ChannelRecord(index, name, fluor, None, None, None, None, None, None)
         )
     return _frozen(found)
 
