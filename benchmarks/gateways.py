@@ -206,14 +206,20 @@ def _hive(stack: ExitStack, folder: Path, supergraph: Path, forks: str) -> str:
     stack.callback(hive.wait)
     stack.callback(hive.terminate)
     url = f"http://127.0.0.1:{port}/graphql"
+    answers_at(url)
+    return url
+
+
+def answers_at(url: str) -> None:
+    """Wait until a server answers, for a minute at most."""
     for _ in range(240):
         try:
             _post(url, b'{"query": "{ __typename }"}')
         except OSError:
             time.sleep(0.25)  # until it listens
         else:
-            break
-    return url
+            return
+    raise RuntimeError(f"Nobody answers at {url}.")
 
 
 def _post(url: str, body: bytes) -> Any:

@@ -4,7 +4,7 @@ The embedded backends answer each question once and are replayed from memory fro
 what is measured is omnibis and not the demonstration's SQL: openBIS's answers as the bytes they
 came in, OMERO's rows as JSON that is read anew each time. Each call waits for the latency that a
 line on standard input sets, in milliseconds. With `--stock`, operations are run by Strawberry's own
-executor. The first line printed is the address. Used by `gateways.py` and `growth.py`.
+executor. The first line printed is the address. See `gateways.py`, `growth.py`, `servers.py`.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ def stock(schema: Any, document: Any, _shelves: Any, **given: Any) -> Any:
     )
 
 
-def serve(listener: socket.socket) -> int:
-    """Serve until the signal, as one of the workers."""
+def application() -> Any:
+    """Make the application, whoever serves it."""
     settings = load_settings(
         {
             "OMNIBIS_LIMITS_REQUESTS_PER_VIEWER": "1000",
@@ -102,8 +102,18 @@ def serve(listener: socket.socket) -> int:
             "OMNIBIS_OMERO_TIMEOUT": "600",
         }
     )
-    built = demonstration(settings)
-    app = create_app(settings, built.parts, TokenBox((b"b" * 32,)))
+    return create_app(settings, demonstration(settings).parts, TokenBox((b"b" * 32,)))
+
+
+def replayed() -> Any:
+    """Make the application for another server, which has no way to set a latency."""
+    replay()
+    return application()
+
+
+def serve(listener: socket.socket) -> int:
+    """Serve until the signal, as one of the workers."""
+    app = application()
     server.run(app, listener, drain=app.state.drain, drain_seconds=1, on_started=lambda: None)
     return 0
 

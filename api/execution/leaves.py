@@ -55,7 +55,10 @@ def leaf_lines(
     """
     slow = constant("slow", _slow(type_, nullable=nullable))
     if isinstance(type_, GraphQLEnumType):
-        known = constant("names", _names(type_))
+        names = _names(type_)
+        known = constant("names", names)
+        if names and all(name == value for value, name in names.items()):
+            return [f"if {v} not in {known}: {v} = {slow}({v})"]
         return [f"n = {known}.get({v})", f"if n is not None: {v} = n", f"else: {v} = {slow}({v})"]
     if _is_standard(type_, "DateTime"):
         moment, utc = constant("datetime", datetime), constant("utc", UTC)

@@ -87,6 +87,7 @@ class _Writer:
         self._known: dict[int, str] = {}
         self._functions: list[str] = []
         self._variables = 0
+        self._starts: list[str] = []  # what the function that is being written begins with
 
     def constant(self, _kind: str, value: Any) -> str:
         """Return the name of a constant."""
@@ -108,14 +109,15 @@ class _Writer:
             selected: what is selected of its objects, if it has any.
             nullable: whether the type itself says if None is an answer; else None never is.
         """
-        lines = [f"def {name}(v):"]
+        outer, self._starts = self._starts, []
         body: list[str] = []
         if nullable:
             self._complete(body, type_, "v", selected, 1)
         else:
             inner = type_ if isinstance(type_, GraphQLNonNull) else GraphQLNonNull(type_)
             self._complete(body, inner, "v", selected, 1)
-        self._functions += lines + body + ["    return v"]
+        self._functions += [f"def {name}(v):", *self._starts, *body, "    return v"]
+        self._starts = outer
 
     def build(self, numbered: list[FieldPlan], result: str) -> Callable[..., Any]:
         """Compile what was written into `bind`."""
@@ -182,6 +184,7 @@ class _Writer:
         gate = self.constant("gate", passed)
         lines.append(f"{pad}if type({v}) not in {gate}: {self.constant('check', check)}({v})")
         late: list[str] = []
+        self._sight(lines, v, plan, depth)
         values = [self._field(lines, v, each, late, depth) for each in plan.fields.values()]
         made = self.constant("class", answer_class(tuple(plan.fields)))
         if not late:
@@ -224,6 +227,16 @@ class _Writer:
         late.append(f"if {waits}: b{plan.number}({{pair}})")
         return value
 
+    def _sight(self, lines: list[str], v: str, plan: ObjectPlan, depth: int) -> None:
+        """Write which attributes have to wait; looked at again where other things were fetched."""
+        attributes = [each for each in plan.fields.values() if each.attribute is not None]
+        if not attributes:
+            return
+        pad, seen = "    " * depth, self._fresh()
+        self._starts.append(f"    {seen} = None")
+        lines += [f"{pad}if {v}.fetched is not {seen}:", f"{pad}    {seen} = {v}.fetched"]
+        lines += [f"{pad}    w{each.number} = not r{each.number} <= {seen}" for each in attributes]
+
     def _attribute(
         self,
         lines: list[str],
@@ -241,7 +254,6 @@ class _Writer:
         pad, waits = "    " * depth, f"w{plan.number}"
         empty = " or ()" if attribute.or_empty else ""
         lines += [
-            f"{pad}{waits} = not r{plan.number} <= {v}.fetched",
             f"{pad}if {waits}: {value} = None",
             f"{pad}else:",
             f"{pad}    {value} = {v}.{attribute.name}{empty}",
