@@ -53,7 +53,7 @@ def follow(house: House) -> Follow:
 async def told(stream: AsyncGenerator[Any, None]) -> Any:
     body = await asyncio.wait_for(anext(stream), 10)
     assert "errors" not in body, body
-    return body["data"]["linkChanges"]
+    return plain(body["data"])["linkChanges"]
 
 
 async def break_links(house: House, *projects: str) -> list[str]:
