@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from api.auth import Visitor
+from api.execution import plain
 from api.observe import RequestRecord
 from api.parameters import Parameters
 from backends.demo.studies import hcc, rup2
