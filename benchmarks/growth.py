@@ -2,7 +2,7 @@
 
 The link database grows for real, row by row in its own tables. openBIS and OMERO answer from memory
 (as in `served.py`), as servers do whose indexes hold: what is measured is omnibis with its links,
-the part that is ours to keep flat. Cohorts and exports grow in `cohorts.py` and `cohort_exports.py`,
+the part that is ours to keep flat. Cohorts and exports grow in `cohorts.py`, `cohort_exports.py`,
 with their calls, seconds and memory. `python -m benchmarks growth`.
 """
 
