@@ -34,6 +34,7 @@ OWN = {
     "CohortSnapshot": ("cohortSnapshot", "cohortSnapshots"),
 }
 SEEDS = (3, 24)
+NO_LONGER = httpx.Limits(keepalive_expiry=1.0)  # than the server keeps a connection that is idle
 Ids = dict[str, set[str]]  # by type: the global ids
 
 
@@ -134,7 +135,9 @@ def installation(request: pytest.FixtureRequest) -> Iterator[Installation]:
         made = Installation(request.param, address, built)
         login = 'mutation ($u: String!) { login(username: $u, password: "demo") { token } }'
         for user in USERS:
-            client = stack.enter_context(httpx.Client(base_url=address, timeout=60))
+            client = stack.enter_context(
+                httpx.Client(base_url=address, timeout=60, limits=NO_LONGER)
+            )
             made.clients[user] = client
             token = made.data(user, login, u=user)["login"]["token"]
             client.headers["authorization"] = f"Bearer {token}"

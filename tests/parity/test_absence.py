@@ -34,7 +34,7 @@ from api.settings import load_settings
 from backends.demo.world import World
 from resolvers.paging import decode_id, encode_id
 from tests.parity.absence import purge
-from tests.parity.conftest import OWN, USERS, Installation
+from tests.parity.conftest import NO_LONGER, OWN, USERS, Installation
 from tests.parity.paths import Path, entities, is_entity
 from tests.parity.test_parity import ROOT_PATHS, SCHEMA
 from tests.resolvers.cohorts.worlds import make_land
@@ -146,7 +146,7 @@ def client_of(world: World, user: str) -> Iterator[httpx.Client]:
     app = create_app(settings, built.parts, TokenBox((b"p" * 32,)))
     with (
         serve(app, lifespan=True) as address,
-        httpx.Client(base_url=address, timeout=60) as client,
+        httpx.Client(base_url=address, timeout=60, limits=NO_LONGER) as client,
     ):
         told = client.post("/graphql", json={"query": LOGIN, "variables": {"u": user}}).json()
         client.headers["authorization"] = f"Bearer {told['data']['login']['token']}"
