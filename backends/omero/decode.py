@@ -183,11 +183,11 @@ def key_values(rows: Iterable[Row]) -> dict[int, tuple[KeyValueRecord, ...]]:
     """Pairs by object; an annotation that several users linked counts once."""
     found: dict[int, list[KeyValueRecord]] = {}
     first_link: dict[tuple[int, int], int] = {}
-    current: tuple[int | None, int | None] = (None, None)
+    current_parent = current_link = -1
     append: Callable[[KeyValueRecord], None] | None = None
     for parent, link, annotation, namespace, key, value in rows:
-        if (parent, link) != current:  # the pairs of an annotation stand together
-            current = (parent, link)
+        if link != current_link or parent != current_parent:  # an annotation's pairs are together
+            current_parent, current_link = parent, link
             counts = first_link.setdefault((parent, annotation), link) == link
             append = found.setdefault(parent, []).append if counts else None
         if append is not None:
