@@ -104,7 +104,7 @@ class Seat:
         if self.is_left:
             return
         self.is_left = True
-        connection = self._router.ice_getCachedConnection()
+        connection = self._owner.connection
         if connection is not None:
             # Bound to this very connection: if it is gone, none is opened to say goodbye.
             router = Glacier2.RouterPrx.uncheckedCast(

@@ -206,6 +206,26 @@ async def test_a_session_is_joined_once_however_many_ask_at_once(server: Any) ->
         assert server.log.count("getQueryService") == 1
 
 
+@linux
+async def test_a_connection_that_was_cut_is_not_opened_again_for_calls_that_waited(
+    server: Any,
+) -> None:
+    async with transport_to(server.ports) as transport:
+        session = await transport.login("ann", SECRET)
+        await asyncio.gather(*(transport.projection(session, QUESTION, {}) for _ in range(50)))
+        before = files()
+        for _ in range(20):
+            asked = [
+                asyncio.create_task(transport.projection(session, QUESTION, {})) for _ in range(50)
+            ]
+            await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+            server.store.faults.off = True
+            await asyncio.gather(*asked, return_exceptions=True)
+            server.store.faults.off = False
+            assert await transport.projection(session, QUESTION, {}) == [[4]]
+        await eventually(lambda: files() <= before)
+
+
 async def test_signs_of_life_go_out_for_all_sessions_from_one_task(server: Any) -> None:
     async with transport_to(server.ports, keep_alive=0.05) as transport:
         tasks = len(asyncio.all_tasks())
