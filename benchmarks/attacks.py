@@ -69,9 +69,9 @@ async def measure(*, quick: bool = False, seconds: float = 6.0) -> Section:
     section = Section("attacks", "a neighbour's view of an attack")
     section.notes.append(
         f"{ATTACKERS} attackers and {SLOW} slow connections, {TURNS} turns of {seconds:g} s "
-        f"without and with them; {sum(map(len, calm)):,} questions in calm, {sum(map(len, attacked)):,} "
-        f"under attack. The attackers were answered: {told}. What stands below is under attack ÷ "
-        "in calm."
+        f"without and with them; {sum(map(len, calm)):,} questions in calm, "
+        f"{sum(map(len, attacked)):,} under attack. The attackers were answered: {told}. "
+        "What stands below is under attack ÷ in calm."
     )
     for what, of in (("median latency", statistics.median), ("its 95th percentile", _percentile)):
         section.ratio(what, [of(turn) for turn in attacked], [of(turn) for turn in calm], "")
