@@ -109,6 +109,8 @@ class Meant(Visitor):
         """Leave out what excludes each other."""
         if self._named() == "_Any":
             return self._representation()
+        if self._whole:
+            return None
         kept = self._compatible({each.name.value: each for each in node.fields})
         return ObjectValueNode(fields=tuple(kept.values()))
 

@@ -22,6 +22,7 @@ from backends.errors import (
     Unavailable,
 )
 from backends.omero.ice_address import IceOptions, OmeroAddress
+from backends.omero.ice_calls import CallFailed
 from tests.backends.demo.omero.laboratory import LAB, PASSWORD, laboratory
 from tests.backends.omero.ice_process import other_process
 
@@ -219,6 +220,8 @@ async def test_a_connection_that_was_cut_is_not_opened_again_for_calls_that_wait
 ) -> None:
     async with transport_to(server.ports) as transport:
         session = await transport.login("ann", SECRET)
+        gc.collect()
+        failures = sum(isinstance(each, CallFailed) for each in gc.get_objects())
         before = sockets()
         for _ in range(20):
             asked = [
@@ -230,6 +233,9 @@ async def test_a_connection_that_was_cut_is_not_opened_again_for_calls_that_wait
             server.store.faults.off = False
             assert await transport.projection(session, QUESTION, {}) == [[4]]
         await eventually(lambda: sockets() <= before)
+        del asked
+        gc.collect()
+        assert sum(isinstance(each, CallFailed) for each in gc.get_objects()) <= failures
 
 
 async def test_signs_of_life_go_out_for_all_sessions_from_one_task(server: Any) -> None:
