@@ -35,6 +35,7 @@ from strawberry.types.unset import UNSET
 from api.auth import Visitor
 from api.documents import Refusal
 from api.drain import Drain
+from api.execution import encode
 from api.limits import limit_error
 from api.observe import RequestRecord, log_failure, open_record
 from api.operations import Body, Operations
@@ -159,7 +160,7 @@ class _Connection:
 
     def encode_json(self, message: object) -> str:
         """Write a message."""
-        return orjson.dumps(message, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
+        return encode(message).decode()
 
 
 class _Adapter(ASGIWebSocketAdapter):

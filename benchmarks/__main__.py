@@ -28,6 +28,7 @@ from benchmarks.page import Section
 BENCHMARKS = {
     "bulk": "(a) bulk selection from records to bytes, beside stock Strawberry and Node",
     "gateways": "(b, g) the federated question over the wire, beside federation gateways",
+    "servers": "uvicorn beside granian below the same application",
     "naive": "(b) the federated question beside a script over pybis and BlitzGateway",
     "cohorts": "(c) cohorts",
     "cohort_exports": "(c) exports of frozen cohorts: memory",

@@ -260,4 +260,4 @@ async def omics_datasets_of_sample(
         found.extend(rows.items)
         if not rows.has_more:
             return tuple(found)
-        page = replace(page, key=rows.keys[-1])
+        page = page.beyond(rows.keys[-1])

@@ -141,7 +141,7 @@ class Finder:
                 pages: list[Page[OmicsDatasetRecord]] = await self._execute(searches)
                 found += [record for page in pages for record in page.items]
                 searches = [
-                    replace(search, page=replace(search.page, key=page.keys[-1]))
+                    replace(search, page=search.page.beyond(page.keys[-1]))
                     for search, page in zip(searches, pages, strict=False)
                     if page.has_more
                 ]
@@ -208,7 +208,7 @@ class Finder:
                     yield row
             if not found or not found[0].has_more:
                 return
-            page = replace(page, key=found[0].keys[-1])
+            page = page.beyond(found[0].keys[-1])
 
 
 def _taken_in(records: Iterable[SampleRecord], lineage: Lineage | None) -> set[str]:

@@ -12,6 +12,7 @@ from collections import Counter
 from inspect import isawaitable
 from typing import Any
 
+import orjson
 import pytest
 from graphql import (
     ExecutionResult,
@@ -116,7 +117,8 @@ def compare(operation: Operation, one: ExecutionResult, other: ExecutionResult) 
 
     Where a place is null for several errors at once, GraphQL leaves open which of them is told.
     """
-    assert repr(one.data) == repr(other.data), operation
+    assert repr(one.data) == repr(execution.plain(other.data)), operation
+    assert orjson.loads(execution.encode(other.data)) == one.data, operation
     errors, others = one.errors or [], other.errors or []
     if Counter(map(told, errors)) == Counter(map(told, others)):
         return True
