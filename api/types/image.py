@@ -292,7 +292,7 @@ class Image(Node):
         omero("All datasets it is in.", "Image.datasetLinks", resolve_datasets)
     )
     dataset: Annotated[ImageDataset, strawberry.lazy("api.types.image_dataset")] | None = omero(
-        "The dataset it belongs to: the linked one where it is in several.",
+        "The dataset it belongs to: where it is in several, the first whose sample you see.",
         "Image.datasetLinks",
         resolve_dataset,
     )

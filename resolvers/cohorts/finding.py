@@ -159,17 +159,22 @@ class Finder:
             if link.state is LinkState.ACTIVE
         }
 
-    async def linked_to(self, datasets: Collection[int]) -> dict[int, str]:
-        """The sample of each OMERO dataset that has one, in one statement."""
+    async def linked_to(self, datasets: Collection[int]) -> set[str]:
+        """The samples of OMERO datasets, in one statement.
+
+        They are to be looked up in openBIS, since some may be hidden; a dataset without a sample
+        leads nowhere, so that the cost does not tell it from one whose sample is hidden.
+        """
         store = self._context.services.links
         links = await self._context.ask_links(
             "sampleLinksOfOmero", store.sample_links_of_omero(datasets)
         )
-        return {
+        active = {
             omero_id: link.openbis_perm_id
             for omero_id, link in links.items()
             if link.state is LinkState.ACTIVE
         }
+        return {active.get(each) or catalog.nowhere(each) for each in datasets}
 
     async def images(
         self, filter_: ImageFilter, datasets: Collection[int] | None = None
