@@ -206,7 +206,7 @@ class AnonymousViewer:
     """In the demo, a request without credentials acts as one fixed user.
 
     It logs in when first needed, once per backend, and again after `forget`. A backend that is
-    down gets no session; its calls then fail for the true reason, that it is down.
+    down gives no session; what needs it then fails for the true reason, that it is down.
     """
 
     user: str
@@ -220,33 +220,39 @@ class AnonymousViewer:
 
         Its calls are not the request's: they get a meter of their own.
         """
-        if len(self._sessions) < len(self.logins):
+        answers: dict[Source, SecretStr | BackendError] = {**self._sessions}
+        if len(answers) < len(self.logins):
             soon = time.monotonic() + LOGIN_SECONDS
             own = Call(deadline=soon if call.deadline is None else min(soon, call.deadline))
             async with self._lock:
-                await asyncio.gather(*(self._sign_in(source, own) for source in self.logins))
+                answers = dict(
+                    await asyncio.gather(*(self._sign_in(source, own) for source in self.logins))
+                )
+        opened = {source: each for source, each in answers.items() if isinstance(each, SecretStr)}
         return Viewer(
             key=DEMO_KEY + self.user,
             user=self.user,
-            openbis=self._sessions.get(Source.OPENBIS, _NOT_YET),
-            omero=self._sessions.get(Source.OMERO, _NOT_YET),
+            openbis=opened.get(Source.OPENBIS),
+            omero=opened.get(Source.OMERO),
+            unopened={
+                source: each for source, each in answers.items() if isinstance(each, BackendError)
+            },
         )
 
     def forget(self, source: Source) -> None:
         """Drop the session on one source; the next request logs in again."""
         self._sessions.pop(source, None)
 
-    async def _sign_in(self, source: Source, call: Call) -> None:
-        if source in self._sessions:
-            return
-        try:
-            self._sessions[source] = await self.logins[source].login(self.user, self.password, call)
-        except BackendError:
-            return  # the field that needs this source will say why
-
-
-# Any session, so that a query reaches the dead backend's lane and gets its typed error.
-_NOT_YET: Final = SecretStr("no-session-yet")
+    async def _sign_in(self, source: Source, call: Call) -> tuple[Source, SecretStr | BackendError]:
+        """Return the session, opened now if there is none; else how that failed."""
+        session = self._sessions.get(source)
+        if session is None:
+            try:
+                session = await self.logins[source].login(self.user, self.password, call)
+            except BackendError as error:
+                return source, error  # told by each field that needs this source
+            self._sessions[source] = session
+        return source, session
 
 
 def refusal(message: str, code: str = "UNAUTHENTICATED") -> GraphQLError:

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from api.auth import Visitor, refusal
 from api.settings import Settings
-from backends.errors import BackendError, SessionExpired, Source
+from backends.errors import BackendError, SessionExpired, Source, TimedOut, Unavailable
 from backends.lane import Call
 from backends.omero.client import OmeroClient
 from backends.openbis.client import OpenbisClient
@@ -153,16 +153,23 @@ class Proxies:
         then its fields say so. These calls are not the request's: they get a meter of their own.
         """
         own = Call(deadline=call.deadline)
+        unopened: dict[Source, BackendError] = {}
         async with self._locks.setdefault(user, asyncio.Lock()):
             kept = self._kept.setdefault(user, {})
             for source, acting in self._acting.items():
                 if source not in kept:
                     try:
                         kept[source] = await acting.open(user, own)
+                    except (Unavailable, TimedOut) as error:
+                        unopened[source] = error
                     except BackendError:
                         continue
         return Viewer(
-            key_of(user), user, openbis=kept.get(Source.OPENBIS), omero=kept.get(Source.OMERO)
+            key_of(user),
+            user,
+            openbis=kept.get(Source.OPENBIS),
+            omero=kept.get(Source.OMERO),
+            unopened=unopened,
         )
 
     def forget(self, user: str, source: Source) -> None:

@@ -7,7 +7,7 @@ is shared between viewers. `Services` are the long-lived adapters and stores it 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -36,12 +36,24 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who asks: a session on each backend, or none; `key` tells viewers apart without a secret."""
+    """Who asks: a session on each backend, or none; `key` tells viewers apart without a secret.
+
+    `unopened` says why there is none where it is not the viewer's to give: a session of ours could
+    not be opened because the system did not answer.
+    """
 
     key: str
     user: str | None = None
     openbis: SecretStr | None = None
     omero: SecretStr | None = None
+    unopened: Mapping[Source, BackendError] = field(default_factory=dict, compare=False, repr=False)
+
+    def without(self, source: Source) -> BackendError | NotSignedIn:
+        """Return the reason why there is no session on a source."""
+        failure = self.unopened.get(source)
+        if failure is None:
+            return NotSignedIn(f"Sign in to {_TITLES[source]} to see this.", source)
+        return type(failure)(source, failure.message)  # another place, another traceback
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +124,10 @@ class RequestContext:
 
         Raises:
             NotSignedIn: there is none.
+            BackendError: there is none because openBIS did not answer.
         """
         if self.viewer.openbis is None:
-            raise NotSignedIn("Sign in to openBIS to see this.", Source.OPENBIS)
+            raise self._noted(self.viewer.without(Source.OPENBIS))
         return self.viewer.openbis
 
     def omero_session(self) -> SecretStr:
@@ -122,10 +135,16 @@ class RequestContext:
 
         Raises:
             NotSignedIn: there is none.
+            BackendError: there is none because OMERO did not answer.
         """
         if self.viewer.omero is None:
-            raise NotSignedIn("Sign in to OMERO to see this.", Source.OMERO)
+            raise self._noted(self.viewer.without(Source.OMERO))
         return self.viewer.omero
+
+    def _noted(self, reason: BackendError | NotSignedIn) -> Exception:
+        if isinstance(reason, BackendError):
+            self.note(reason)
+        return reason
 
     def operations(self) -> Operations:
         """Return the durable registrations of this process.
@@ -192,6 +211,7 @@ class RequestContext:
         }
 
 
+_TITLES = {Source.OPENBIS: "openBIS", Source.OMERO: "OMERO"}
 _NAMES = {Source.OPENBIS: "openbis", Source.OMERO: "omero", Source.LINK_STORE: "linkStore"}
 
 

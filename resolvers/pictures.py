@@ -22,7 +22,7 @@ from backends.omero.thumbnails import SET_AT_MOST
 from backends.records import ThumbnailRecord
 from resolvers.addresses import LARGEST_ID
 from resolvers.context import Viewer
-from resolvers.errors import Missing, NotSignedIn
+from resolvers.errors import Missing
 
 WINDOW: Final = 0.01  # seconds that a set waits for company: browsers come with six at a time
 
@@ -58,10 +58,10 @@ class Thumbnails:
         Raises:
             NotSignedIn: the viewer has no session on OMERO.
             Missing: there is no such image, or none that the viewer may see.
-            BackendError: OMERO failed.
+            BackendError: OMERO failed, or gave no session for the viewer.
         """
         if viewer.omero is None:
-            raise NotSignedIn("Sign in to OMERO to see this.", Source.OMERO)
+            raise viewer.without(Source.OMERO)
         answer = await self._join(viewer.omero, image, size, call) if image <= LARGEST_ID else {}
         if isinstance(answer, Exception):
             raise answer

@@ -76,10 +76,13 @@ async def login(
         else:
             raise answer
     context.throttle.succeeded([names[source] for source in opened])
+    # A system that does not answer says nothing of the password; nor is one guessed that the other
+    # system has just accepted: this user has no account here, or another password.
+    shown = [attempts[source][1] for source in opened]
     refused = [
         names[source]
         for source, failure in failures.items()
-        if isinstance(failure, AuthenticationFailed)
+        if isinstance(failure, AuthenticationFailed) and attempts[source][1] not in shown
     ]
     if refused:
         context.throttle.failed(refused, "" if opened else context.address)

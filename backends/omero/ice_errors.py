@@ -37,6 +37,7 @@ _NO_ROUTER_SESSION: Final = next(
 )
 
 UNREACHABLE: Final = "OMERO cannot be reached: try again later."
+UNCHECKED: Final = "OMERO cannot check passwords at present: try again later."
 BROKEN_OFF: Final = "The connection to OMERO was lost: try again."
 UNTRUSTED: Final = (
     "OMERO's certificate cannot be verified, or it speaks no TLS: an operator has to look."
@@ -47,6 +48,9 @@ UNKNOWN: Final = (
     "OMERO was lost while it was writing: look whether the change happened before you repeat it."
 )
 
+# How the reason for a refusal begins, in lower case, when the check itself failed and said nothing
+# of the password: OMERO's while it starts or its database is gone, the router's without OMERO.
+_CHECK_FAILED: Final = ("internal error", "internal server error")
 # The first that fits counts.
 _TREE: Final[tuple[tuple[Any, type[BackendError], str], ...]] = (
     # Who may not come in
@@ -136,6 +140,8 @@ def translate(error: BaseException, *, writing: bool = False, sent: bool = True)
     """
     if writing and sent and not isinstance(error, _NEVER_DONE):
         return OutcomeUnknown(Source.OMERO, UNKNOWN)
+    if _is_unchecked(error):
+        return Unavailable(Source.OMERO, UNCHECKED)
     if type(error) is Ice.ProtocolException:  # how IceSSL tells that a handshake failed
         return Unavailable(Source.OMERO, UNTRUSTED)
     for cause, effect, message in _TREE:
@@ -156,8 +162,18 @@ def user_exception(type_id: str) -> Exception | None:
     return None
 
 
+def _is_unchecked(error: BaseException) -> bool:
+    """Whether user and password were refused without having been looked at."""
+    reason = str(getattr(error, "reason", "")).lower()
+    return isinstance(error, Glacier2.PermissionDeniedException) and reason.startswith(
+        _CHECK_FAILED
+    )
+
+
 def no_session(error: BaseException) -> BackendError:
     """The error to raise when a session could not be joined: refused means that it is over."""
+    if _is_unchecked(error):
+        return translate(error)
     if isinstance(error, (Glacier2.PermissionDeniedException, omero.AuthenticationException)):
         return SessionExpired(Source.OMERO, EXPIRED)
     return translate(error)

@@ -201,7 +201,7 @@ class Sessions:
             joining = self._joining.get(key)
             if joining is None:
                 joining = self._joining[key] = asyncio.create_task(self._join(key))
-                joining.add_done_callback(lambda _: self._joining.pop(key, None))
+                joining.add_done_callback(lambda task: self._joined(key, task))
             try:
                 # Whoever is cancelled leaves the others that wait for the same.
                 seat = await asyncio.shield(joining)
@@ -322,6 +322,11 @@ class Sessions:
         await self._communicators.aclose()
 
     # --- Inside -------------------------------------------------------------------------------
+
+    def _joined(self, key: str, joining: asyncio.Task[Seat]) -> None:
+        self._joining.pop(key, None)
+        if not joining.cancelled():
+            joining.exception()  # who waited may have gone; then nobody else takes note of it
 
     async def _join(self, key: str) -> Seat:
         try:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -10,13 +11,15 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from api.admission import Admission
+from api.auth import ANONYMOUS, DEMO_KEY, Visitor
 from api.drain import Drain
 from api.event_stream import Streams
 from api.http import GraphQLEndpoint
 from api.limits import Limits
 from api.observe import Observation
-from api.operations import Operations
+from api.operations import Operations, _share
 from api.parameters import Refused
+from resolvers.context import Viewer
 
 
 def client_of(make_wire: Any, limits: Limits) -> tuple[httpx.AsyncClient, Admission]:
@@ -38,6 +41,15 @@ async def wait_for(admission: Admission, under_way: int) -> None:
     async with asyncio.timeout(5):
         while admission.under_way != under_way:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("key", [ANONYMOUS, f"{DEMO_KEY}steward"])
+async def test_who_is_not_signed_in_shares_with_his_address_only(key: str) -> None:
+    context: Any = SimpleNamespace(viewer=Viewer(key))
+    mine, other = (_share(context, Visitor({}, peer=peer)) for peer in ("10.0.0.1", "10.0.0.2"))
+    assert mine != other
+    context = SimpleNamespace(viewer=Viewer("a1b2c3"))
+    assert _share(context, Visitor({}, peer="10.0.0.1")) == "a1b2c3"
 
 
 async def test_a_viewer_has_so_many_requests_at_one_time(make_wire: Any) -> None:

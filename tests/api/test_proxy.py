@@ -96,6 +96,23 @@ async def test_an_unknown_user_is_nobody(house: House) -> None:
     assert error["extensions"]["code"] == "UNAUTHENTICATED"
 
 
+@pytest.mark.parametrize(("backend", "field"), [("openbis", "projects"), ("omero", "images")])
+async def test_a_system_that_does_not_answer_is_not_the_users_to_sign_in_to(
+    backend: str, field: str
+) -> None:
+    query = f"{{ {field} {{ totalCount }} }}"
+    async with open_house(**SETTINGS) as house:
+        await house.switch(backend, state="off")
+        _, answer = await ask(house, query, x_remote_user="steward")
+        (error,) = answer["errors"]
+        assert error["extensions"]["code"] == "BACKEND_UNAVAILABLE"
+        assert answer["extensions"]["sources"][backend] == "UNAVAILABLE"
+        await house.switch(backend, state="on")
+        house.recover()
+        _, answer = await ask(house, query, x_remote_user="steward")
+        assert "errors" not in answer
+
+
 async def test_credentials_beside_the_header_are_refused(house: House) -> None:
     token = await house.login("plant")
     status, answer = await ask(house, x_remote_user="oncology", authorization=f"Bearer {token}")

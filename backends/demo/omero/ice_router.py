@@ -144,8 +144,11 @@ class Router:
             uuid = store.login(user, password)
             if name := current.ctx.get(LOGIN_GROUP, ""):
                 store.enter_group(uuid, name)
-        except StoreUnavailableError:
-            raise
+        except StoreUnavailableError as error:
+            if "on purpose" not in str(error):
+                raise
+            # So OMERO answers when it fails to check a password, and not as other services do.
+            raise Glacier2.PermissionDeniedException(f"Internal error. {error}") from error
         except (StoreAuthenticationError, StoreSessionError) as error:
             raise Glacier2.PermissionDeniedException(str(error)) from error
         except StoreError as error:

@@ -135,6 +135,16 @@ def test_a_dead_uuid_is_a_session_that_is_over_and_no_wrong_password() -> None:
     assert isinstance(ice_errors.no_session(Ice.ConnectionRefusedException()), Unavailable)
 
 
+@pytest.mark.parametrize(
+    "reason", ["Internal error. Please contact your administrator", "internal server error"]
+)
+def test_a_password_that_could_not_be_checked_is_not_a_wrong_one(reason: str) -> None:
+    refused = Glacier2.PermissionDeniedException(f"{reason}: {WORDS}")
+    for error in (ice_errors.translate(refused), ice_errors.no_session(refused)):
+        assert type(error) is Unavailable
+        assert not any(word in repr(error) for word in WORDS.split())
+
+
 def test_exceptions_are_found_by_the_names_that_travel() -> None:
     for name in ("omero::QueryException", "omero::RemovedSessionException"):
         assert type(ice_errors.user_exception(f"::{name}")) is known()[name]
