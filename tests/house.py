@@ -95,12 +95,12 @@ def built_in() -> World:
 
 @asynccontextmanager
 async def open_house(
-    sheet: Sheet | None = None, *, wire: bool = False, **given: Any
+    sheet: Sheet | None = None, *, wire: bool = False, world: World | None = None, **given: Any
 ) -> AsyncIterator[House]:
-    """Build the house and open its doors; `given` are settings."""
+    """Build the house over a world, and open its doors; `given` are settings."""
     settings = load_settings({}, **{"explorer": True, "introspection": True, **given})
-    # A sheet is loaded into the world itself.
-    world = built_in() if sheet is None else None
+    if world is None and sheet is None:  # which is loaded into the world itself
+        world = built_in()
     built = demonstration(settings, sheet=sheet, wire=wire, world=world)
     app = create_app(settings, built.parts, BOX)
     async with AsyncExitStack() as stack:
