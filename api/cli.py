@@ -185,7 +185,7 @@ def serve(
     if workers > 1:
         from api.workers import Workers  # noqa: PLC0415 - see the module's docstring
 
-        raise typer.Exit(Workers(workers, work).run())
+        raise typer.Exit(Workers(workers, work, listener.close).run())
     raise typer.Exit(work())
 
 

@@ -16,11 +16,11 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any, Final
 
-import orjson
 from starlette.responses import Response, StreamingResponse
 from strawberry.http.streaming import SSETransport, merge_stream_with_heartbeat
 
 from api.drain import Drain
+from api.execution import encode
 from api.observe import RequestRecord
 from api.operations import Body
 
@@ -113,4 +113,4 @@ def _frame(body: Body) -> str:
 
 
 def _text(body: Any) -> str:
-    return orjson.dumps(body, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
+    return encode(body).decode()

@@ -20,7 +20,6 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
-import orjson
 from graphql import OperationType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -29,6 +28,7 @@ from starlette.types import Receive, Scope, Send
 from api.auth import visitor_of
 from api.documents import Refusal
 from api.event_stream import Streams
+from api.execution import encode
 from api.multipart import multipart_response
 from api.negotiation import RESPONSE_JSON, Accepted, negotiate
 from api.observe import RequestRecord, record_of
@@ -65,7 +65,7 @@ class GraphQLEndpoint:
         try:
             accepted = negotiate(request.headers.get("accept"))
             parameters = await read_parameters(request, self._operations.limits)
-            prepared = self._operations.prepare(parameters, record)
+            prepared = await self._operations.prepare(parameters, record)
             _check(prepared)
             return await self._answer(request, prepared, accepted, record)
         except Refused as refused:
@@ -150,7 +150,7 @@ def json_response(
 ) -> Response:
     """Make the response of a single result."""
     return Response(
-        orjson.dumps(body, option=orjson.OPT_PASSTHROUGH_DATETIME),
+        encode(body),
         status,
         {
             "Cache-Control": "no-store",

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
-import orjson
 from starlette.responses import StreamingResponse
 from strawberry.http.streaming import MultipartTransport
 
+from api.execution import encode
 from api.operations import Body
 
 _FRAMES: Final = MultipartTransport()
@@ -29,4 +29,4 @@ def multipart_response(bodies: AsyncGenerator[Body, None]) -> StreamingResponse:
 
 
 def _text(body: Any) -> str:
-    return orjson.dumps(body, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
+    return encode(body).decode()

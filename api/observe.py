@@ -8,6 +8,7 @@ its type and the places it passed, never by its message, which may quote data.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import secrets
@@ -32,6 +33,7 @@ from api.drain import Drain
 REQUESTS: Final = logging.getLogger("omnibis.request")
 FAILURES: Final = logging.getLogger("omnibis.failure")
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+STOPPING: Final = "This server is stopping; try again."
 HEALTH: Final = ("/healthz", "/readyz", "/metrics")
 _QUIET: Final = (*HEALTH, "/explorer/")
 
@@ -156,6 +158,11 @@ class Observation:
                 await refusal(scope, receive, observed)
             else:
                 await self._app(scope, receive, observed)
+        except asyncio.CancelledError:
+            if record.status or not self._drain.draining:
+                raise
+            # The time in which a stopping server finishes its requests is over.
+            await _later(record, "BACKEND_UNAVAILABLE", STOPPING)(scope, receive, observed)
         except Exception as error:  # the last place to catch it: nothing may leak
             log_failure(record.request_id, error)
             if record.status:
@@ -167,7 +174,7 @@ class Observation:
 
     def _refusal(self, record: RequestRecord) -> Response | None:
         if self._drain.draining and record.path == "/graphql":
-            return _later(record, "BACKEND_UNAVAILABLE", "This server is stopping; try again.")
+            return _later(record, "BACKEND_UNAVAILABLE", STOPPING)
         if self._admission is None:
             return None
         if self._admission.is_full:

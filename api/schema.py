@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from api.types.link import ProjectLink, SampleLink
 from api.types.mutation import Mutation
 from api.types.query import Query
-from api.types.scalars import BIG_INT, BigInt
+from api.types.scalars import BIG_INT, DATE_TIME, BigInt
 from api.types.subscription import Subscription
 
 
@@ -23,7 +25,7 @@ def build_schema() -> strawberry.federation.Schema:
         subscription=Subscription,
         types=[ProjectLink, SampleLink],
         config=StrawberryConfig(
-            scalar_map={BigInt: BIG_INT},
+            scalar_map={BigInt: BIG_INT, datetime: DATE_TIME},
             enable_experimental_incremental_execution=True,  # @defer and @stream
         ),
     )

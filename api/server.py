@@ -2,14 +2,18 @@
 
 The port is taken before anything else happens, so that a taken one is told in a sentence. At
 SIGTERM or SIGINT the server drains: it finishes what it has begun, refuses the rest, closes
-everything and returns normally; a second signal ends it at once.
+everything and returns normally; a second signal ends it at once. After a SIGTERM new requests are
+told 503 for a moment, so that whoever sends them looks for another replica; then connections are
+refused. What has not ended when the time is over is cut off.
 """
 
 from __future__ import annotations
 
 import errno
 import gc
+import signal
 import socket
+import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from types import FrameType
@@ -24,6 +28,7 @@ from api.patience import patient_protocol
 
 BACKLOG: Final = 512
 KEEP_ALIVE: Final = 30  # seconds
+NOTICE: Final = 1.0  # seconds after SIGTERM in which connections are taken still, to be told 503
 # An answer of ten thousands of objects has no cycles: looking for some at each 700 is in vain.
 COLLECT_AFTER: Final = (50_000, 20, 20)
 
@@ -86,6 +91,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._drain = drain
         self._on_started = on_started
+        self._open_until = 0.0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell."""
@@ -100,10 +106,17 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain at the first signal, leave at the second; neither is an error of ours."""
-        del sig, frame
+        del frame
         self.force_exit = self.should_exit
         self.should_exit = True
+        if sig == signal.SIGTERM and not self._drain.draining:
+            self._open_until = time.monotonic() + NOTICE
         self._drain.begin()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Go on for as long as new requests are told to go elsewhere."""
+        should_exit = await super().on_tick(counter)
+        return should_exit and (self.force_exit or time.monotonic() >= self._open_until)
 
 
 def run(
@@ -142,7 +155,7 @@ def run(
         # A message is as large as what came over the wire, so that none can burst.
         ws_per_message_deflate=False,
         timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=max(1, round(drain_seconds)),
+        timeout_graceful_shutdown=max(1, round(drain_seconds - NOTICE)),
     )
     server = _Server(config, drain, on_started)
     thresholds = gc.get_threshold()

@@ -35,6 +35,7 @@ from strawberry.types.unset import UNSET
 from api.auth import Visitor
 from api.documents import Refusal
 from api.drain import Drain
+from api.execution import encode
 from api.limits import limit_error
 from api.observe import RequestRecord, log_failure, open_record
 from api.operations import Body, Operations
@@ -159,7 +160,7 @@ class _Connection:
 
     def encode_json(self, message: object) -> str:
         """Write a message."""
-        return orjson.dumps(message, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
+        return encode(message).decode()
 
 
 class _Adapter(ASGIWebSocketAdapter):
@@ -250,7 +251,7 @@ class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
         connection: _Connection = self.context
         operations = connection.operations
         parameters = checked(payload, operations.limits, reads_only=False)
-        prepared = operations.prepare(parameters, record)
+        prepared = await operations.prepare(parameters, record)
         visitor = connection.visitor(record.request_id)
         if prepared.incremental:
             raise malformed("`@defer` and `@stream` have no form over WebSocket; use HTTP.", 406)

@@ -26,11 +26,16 @@ class Workers:
     Args:
         count: how many.
         serve: what each does until SIGTERM or SIGINT; what it returns is its exit status.
+        close: lets go of what this process holds open for them, such as the port, once they are to
+            stop: nobody would answer what came in there.
     """
 
-    def __init__(self, count: int, serve: Callable[[], int]) -> None:
+    def __init__(
+        self, count: int, serve: Callable[[], int], close: Callable[[], None] = lambda: None
+    ) -> None:
         self._count = count
         self._serve = serve
+        self._close = close
         self._born: dict[int, float] = {}
         self._is_stopping = False
         self._false_starts = 0
@@ -89,6 +94,7 @@ class Workers:
 
     def _tell(self, number: signal.Signals) -> None:
         self._is_stopping = True
+        self._close()
         for pid in list(self._born):
             try:
                 os.kill(pid, number)

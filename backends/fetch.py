@@ -8,11 +8,11 @@ group by it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Fetch:
+class Fetch(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """Relation names with what to fetch beyond each.
 
     On openBIS: `type properties space project experiment parents children ancestors descendants

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+import msgspec
+
 from backends.records import Quantity
 
 T = TypeVar("T")
@@ -186,8 +188,7 @@ class ImageFilter:
     none_of: tuple[ImageFilter, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Sort:
+class Sort(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """An order; the object's own id is always added as the tie-breaker.
 
     Fields on openBIS: `code`, `perm_id`, `registered`, `modified`. On OMERO: `id`, `name`,
@@ -198,8 +199,7 @@ class Sort:
     descending: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PageRequest:
+class PageRequest(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """A keyset page: at most `limit` rows strictly beyond `key` in the direction of travel.
 
     `key` is the (sort value, id) pair of a row; `backward` walks from the end and still returns
@@ -211,6 +211,10 @@ class PageRequest:
     key: Key | None = None
     backward: bool = False
     count: bool = False
+
+    def beyond(self, key: Key) -> PageRequest:
+        """The page that follows a row, in the direction of travel."""
+        return msgspec.structs.replace(self, key=key)
 
 
 @dataclass(frozen=True, slots=True)

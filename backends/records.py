@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+import msgspec
+
 NOTHING: frozenset[str] = frozenset()
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """The base of all records: made in C, a fifth of a frozen dataclass' time for a wide one.
+
+    They hold no cycles, so the garbage collector need not walk them.
+    """
 
 
 class Kind(StrEnum):
@@ -34,7 +43,10 @@ class ImagingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number with its unit, the unit by its OME enumeration name (`MICROMETER`)."""
+    """A number with its unit, the unit by its OME enumeration name (`MICROMETER`).
+
+    Not a `Record`, because it stands in the questions of cohorts, too, which pydantic reads.
+    """
 
     value: float
     unit: str
@@ -43,8 +55,7 @@ class Quantity:
 # --- openBIS -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class PersonRecord:
+class PersonRecord(Record, frozen=True):
     """A person who registered or changed something in openBIS."""
 
     user_id: str
@@ -52,8 +63,7 @@ class PersonRecord:
     last_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TermRecord:
+class TermRecord(Record, frozen=True):
     """One term of a controlled vocabulary."""
 
     code: str
@@ -63,8 +73,7 @@ class TermRecord:
     official: bool
 
 
-@dataclass(frozen=True, slots=True)
-class VocabularyRecord:
+class VocabularyRecord(Record, frozen=True):
     """A controlled vocabulary with its terms in order."""
 
     code: str
@@ -72,8 +81,7 @@ class VocabularyRecord:
     terms: tuple[TermRecord, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PropertyDefinitionRecord:
+class PropertyDefinitionRecord(Record, frozen=True):
     """A property as an entity type declares it."""
 
     code: str
@@ -86,8 +94,7 @@ class PropertyDefinitionRecord:
     vocabulary: VocabularyRecord | None
 
 
-@dataclass(frozen=True, slots=True)
-class EntityTypeRecord:
+class EntityTypeRecord(Record, frozen=True):
     """A sample, experiment or data set type with its property definitions."""
 
     kind: Kind
@@ -97,8 +104,7 @@ class EntityTypeRecord:
     properties: tuple[PropertyDefinitionRecord, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PropertyRecord:
+class PropertyRecord(Record, frozen=True):
     """One property of one entity; openBIS sends every value as text, newer servers as lists."""
 
     code: str
@@ -110,8 +116,7 @@ class PropertyRecord:
         return self.values[0] if self.values else None
 
 
-@dataclass(frozen=True, slots=True)
-class SpaceRecord:
+class SpaceRecord(Record, frozen=True):
     """An openBIS space; its permanent id is its code."""
 
     perm_id: str
@@ -123,8 +128,7 @@ class SpaceRecord:
     fetched: frozenset[str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectRecord:
+class ProjectRecord(Record, frozen=True):
     """An openBIS project."""
 
     perm_id: str
@@ -139,8 +143,7 @@ class ProjectRecord:
     fetched: frozenset[str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentRecord:
+class ExperimentRecord(Record, frozen=True):
     """An openBIS experiment (called collection in newer interfaces)."""
 
     perm_id: str
@@ -155,8 +158,7 @@ class ExperimentRecord:
     fetched: frozenset[str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class SampleRecord:
+class SampleRecord(Record, frozen=True):
     """An openBIS sample: a patient, a biopsy, an extract, a run."""
 
     perm_id: str
@@ -176,8 +178,7 @@ class SampleRecord:
     fetched: frozenset[str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class ContentCopyRecord:
+class ContentCopyRecord(Record, frozen=True):
     """Where a linked data set's content lies in an external data management system."""
 
     external_code: str | None
@@ -187,8 +188,7 @@ class ContentCopyRecord:
     url_template: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class OmicsDatasetRecord:
+class OmicsDatasetRecord(Record, frozen=True):
     """An openBIS data set; named so that it is never confused with an OMERO dataset."""
 
     perm_id: str
@@ -214,8 +214,7 @@ class OmicsDatasetRecord:
 # --- OMERO -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ImageProjectRecord:
+class ImageProjectRecord(Record, frozen=True):
     """An OMERO project."""
 
     omero_id: int
@@ -227,8 +226,7 @@ class ImageProjectRecord:
     image_dataset_count: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ImageDatasetRecord:
+class ImageDatasetRecord(Record, frozen=True):
     """An OMERO dataset; named so that it is never confused with an openBIS data set."""
 
     omero_id: int
@@ -240,8 +238,7 @@ class ImageDatasetRecord:
     image_count: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelRecord:
+class ChannelRecord(Record, frozen=True):
     """One channel of an image."""
 
     index: int
@@ -255,8 +252,7 @@ class ChannelRecord:
     illumination: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectiveRecord:
+class ObjectiveRecord(Record, frozen=True):
     """The objective an image was taken with, and how it was set."""
 
     omero_id: int
@@ -272,8 +268,7 @@ class ObjectiveRecord:
     refractive_index: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class InstrumentRecord:
+class InstrumentRecord(Record, frozen=True):
     """The microscope or scanner."""
 
     omero_id: int
@@ -283,8 +278,7 @@ class InstrumentRecord:
     type: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class KeyValueRecord:
+class KeyValueRecord(Record, frozen=True):
     """One key-value pair of a map annotation."""
 
     annotation_id: int
@@ -293,8 +287,7 @@ class KeyValueRecord:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class TagRecord:
+class TagRecord(Record, frozen=True):
     """A tag annotation."""
 
     omero_id: int
@@ -303,8 +296,7 @@ class TagRecord:
     description: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class FileRecord:
+class FileRecord(Record, frozen=True):
     """One original file of a fileset."""
 
     omero_id: int
@@ -316,8 +308,7 @@ class FileRecord:
     mimetype: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class FilesetRecord:
+class FilesetRecord(Record, frozen=True):
     """The files that one import brought in together."""
 
     omero_id: int
@@ -325,8 +316,7 @@ class FilesetRecord:
     files: tuple[FileRecord, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimenterRecord:
+class ExperimenterRecord(Record, frozen=True):
     """An OMERO user."""
 
     omero_id: int
@@ -336,8 +326,7 @@ class ExperimenterRecord:
     institution: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class GroupRecord:
+class GroupRecord(Record, frozen=True):
     """An OMERO group."""
 
     omero_id: int
@@ -345,8 +334,7 @@ class GroupRecord:
     description: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ImageRecord:
+class ImageRecord(Record, frozen=True):
     """An OMERO image with its primary pixels; facets are `None` unless named in `fetched`."""
 
     omero_id: int
@@ -380,8 +368,7 @@ class ImageRecord:
     fetched: frozenset[str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class ThumbnailRecord:
+class ThumbnailRecord(Record, frozen=True):
     """An image's picture in small, as a JPEG file; None where OMERO has none.
 
     The sizes are the image's own, and None where it has no pixels.

@@ -28,6 +28,7 @@ from benchmarks.page import Section
 BENCHMARKS = {
     "bulk": "(a) bulk selection from records to bytes, beside stock Strawberry and Node",
     "gateways": "(b, g) the federated question over the wire, beside federation gateways",
+    "servers": "uvicorn beside granian below the same application",
     "naive": "(b) the federated question beside a script over pybis and BlitzGateway",
     "cohorts": "(c) cohorts",
     "cohort_exports": "(c) exports of frozen cohorts: memory",
@@ -36,6 +37,7 @@ BENCHMARKS = {
     "growth": "(f) growth from 390 to a million samples",
     "federated_query": "the federated question in process, beside its bare backend calls",
     "soak": "100,000 mixed requests with faults: leaks and wrong answers",
+    "attacks": "a neighbour's view of an attack",
     "openbis_decoding": "reading openBIS's answers",
     "openbis_memory": "memory of openBIS's answers",
     "omero_decoding": "reading OMERO's answers over Ice",

@@ -20,7 +20,7 @@ from graphql import GraphQLSchema, experimental_execute_incrementally, parse, pr
 from pydantic import SecretStr
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from api.execution import Shelves, execute
+from api.execution import Shelves, encode, execute
 from api.schema import build_schema
 from backends.filters import Page
 from backends.records import (
@@ -240,7 +240,7 @@ def _executors(query: str, make: Make, variables: dict[str, Any]) -> tuple[Run, 
         result: Any = execute(schema, document, shelves, context=make(), variables=variables)
         result = await result if hasattr(result, "__await__") else result
         assert not result.errors, result.errors
-        return orjson.dumps({"data": result.data})
+        return encode({"data": result.data})
 
     async def stock() -> bytes:
         result: Any = experimental_execute_incrementally(
@@ -277,12 +277,16 @@ def _peer_schema() -> str:
     return print_schema(GraphQLSchema(**kwargs))
 
 
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat().replace("+00:00", "Z")
+
+
 def _quantity(quantity: Quantity | None) -> dict[str, Any] | None:
     return None if quantity is None else {"value": quantity.value, "unit": quantity.unit}
 
 
 def _node(image: ImageRecord) -> dict[str, Any]:
-    """Return the answer for an image, as one writes it by hand; dates are never missing here."""
+    """Return the answer for an image, as one writes it by hand, of dicts."""
     objective = image.objective
     return {
         "name": image.name,
@@ -295,8 +299,8 @@ def _node(image: ImageRecord) -> dict[str, Any]:
         "sizeT": image.size_t,
         "pixelType": image.pixel_type,
         "significantBits": image.significant_bits,
-        "acquiredAt": image.acquired_at.isoformat() if image.acquired_at else None,
-        "importedAt": image.imported_at.isoformat() if image.imported_at else None,
+        "acquiredAt": _moment(image.acquired_at),
+        "importedAt": _moment(image.imported_at),
         "pixelSize": {
             "x": _quantity(image.pixel_size_x),
             "y": _quantity(image.pixel_size_y),

@@ -160,7 +160,7 @@ async def _listed(answer: CohortAnswer) -> list[str]:
         seen += [member.subject.perm_id for member in rows.items]
         if not rows.has_more:
             return seen
-        page = replace(page, key=rows.keys[-1])
+        page = page.beyond(rows.keys[-1])
 
 
 async def _counted(services: Services, where: CohortPredicate) -> int:

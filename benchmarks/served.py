@@ -1,15 +1,19 @@
-"""omnibis as a server of its own for `gateways.py`: `python -m benchmarks.served [--stock]`.
+"""omnibis as a server of its own: `python -m benchmarks.served [--stock] [--workers N]`.
 
 The embedded backends answer each question once and are replayed from memory from then on, so that
 what is measured is omnibis and not the demonstration's SQL: openBIS's answers as the bytes they
 came in, OMERO's rows as JSON that is read anew each time. Each call waits for the latency that a
 line on standard input sets, in milliseconds. With `--stock`, operations are run by Strawberry's own
-executor. The first line printed is the address.
+executor. The first line printed is the address. See `gateways.py`, `growth.py`, `servers.py`.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import mmap
+import socket
+import struct
 import sys
 import threading
 from collections.abc import Awaitable
@@ -25,16 +29,18 @@ from api.app import create_app
 from api.auth import TokenBox
 from api.demonstration import demonstration
 from api.settings import load_settings
+from api.workers import Workers
 from backends.demo.omero.transport import StoreTransport
 from backends.openbis.transport import AsgiTransport
 from resolvers.context import RequestContext
 
-LATENCY = [0.0]
+LATENCY = mmap.mmap(-1, 8)  # seconds, as all workers see them
 
 
 async def _wait() -> None:
-    if LATENCY[0]:
-        await asyncio.sleep(LATENCY[0])
+    (seconds,) = struct.unpack("d", LATENCY[:])
+    if seconds:
+        await asyncio.sleep(seconds)
 
 
 def replay() -> None:
@@ -86,11 +92,8 @@ def stock(schema: Any, document: Any, _shelves: Any, **given: Any) -> Any:
     )
 
 
-def main() -> None:
-    """Serve until the signal."""
-    replay()
-    if "--stock" in sys.argv:
-        api.operations.execute = stock
+def application() -> Any:
+    """Make the application, whoever serves it."""
     settings = load_settings(
         {
             "OMNIBIS_LIMITS_REQUESTS_PER_VIEWER": "1000",
@@ -99,20 +102,42 @@ def main() -> None:
             "OMNIBIS_OMERO_TIMEOUT": "600",
         }
     )
-    built = demonstration(settings)
-    app = create_app(settings, built.parts, TokenBox((b"b" * 32,)))
+    return create_app(settings, demonstration(settings).parts, TokenBox((b"b" * 32,)))
+
+
+def replayed() -> Any:
+    """Make the application for another server, which has no way to set a latency."""
+    replay()
+    return application()
+
+
+def serve(listener: socket.socket) -> int:
+    """Serve until the signal, as one of the workers."""
+    app = application()
+    server.run(app, listener, drain=app.state.drain, drain_seconds=1, on_started=lambda: None)
+    return 0
+
+
+def listen() -> None:
+    """Take the latency from standard input."""
+    for line in sys.stdin:
+        LATENCY[:] = struct.pack("d", float(line) / 1000)
+        print(float(line), flush=True)
+
+
+def main() -> None:
+    """Serve until the signal."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--stock", action="store_true")
+    parser.add_argument("--workers", type=int, default=1)
+    given = parser.parse_args()
+    replay()
+    if given.stock:
+        api.operations.execute = stock
     listener = server.take_port("127.0.0.1", 0)
-
-    def listen() -> None:
-        for line in sys.stdin:
-            LATENCY[0] = float(line) / 1000
-            print(LATENCY[0], flush=True)
-
-    def started() -> None:
-        print(server.address_of(listener), flush=True)
-        threading.Thread(target=listen, daemon=True).start()
-
-    server.run(app, listener, drain=app.state.drain, drain_seconds=1, on_started=started)
+    print(server.address_of(listener), flush=True)
+    threading.Thread(target=listen, daemon=True).start()
+    sys.exit(Workers(given.workers, lambda: serve(listener)).run())
 
 
 if __name__ == "__main__":

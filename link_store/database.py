@@ -29,13 +29,17 @@ _UNAVAILABLE = "the link database cannot be used at the moment: try again, or as
 class LinkDatabase:
     """The link database behind one URL."""
 
-    def __init__(self, url: str, *, busy_timeout: float = 5.0, pool_size: int = 5) -> None:
+    def __init__(
+        self, url: str, *, busy_timeout: float = 5.0, pool_size: int = 5, patience: float = 30.0
+    ) -> None:
         """Prepare an engine; nothing is opened before the first use.
 
         Args:
             url: `sqlite:///file`, `sqlite://` for a temporary one, or `postgresql://…`.
-            busy_timeout: Seconds to wait for another writer, or for a free connection.
+            busy_timeout: Seconds to wait for another writer.
             pool_size: Connections kept open.
+            patience: Seconds to wait for a free connection: about as long as a request has, since
+                many requests at once are no reason to call the database unavailable.
 
         Raises:
             StoreUnavailable: when the URL is of another kind or its driver is not installed.
@@ -53,7 +57,7 @@ class LinkDatabase:
                 self._url,
                 pool_size=pool_size,
                 max_overflow=pool_size,
-                pool_timeout=busy_timeout,
+                pool_timeout=patience,
                 hide_parameters=True,
             )
         except ModuleNotFoundError:

@@ -11,6 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+import msgspec
+
 
 class LinkKind(StrEnum):
     """What is linked: project with project, or sample with dataset."""
@@ -62,8 +64,7 @@ class LinkRef(NamedTuple):
     id: int
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectLinkRecord:
+class ProjectLinkRecord(msgspec.Struct, frozen=True, gc=False):
     """One openBIS project ↔ one OMERO project."""
 
     id: int
@@ -84,8 +85,7 @@ class ProjectLinkRecord:
         return LinkRef(LinkKind.PROJECT, self.id)
 
 
-@dataclass(frozen=True, slots=True)
-class SampleLinkRecord:
+class SampleLinkRecord(msgspec.Struct, frozen=True, gc=False):
     """One openBIS sample ↔ one OMERO dataset, below the link of the sample's project."""
 
     id: int
@@ -111,8 +111,7 @@ class SampleLinkRecord:
 LinkRecord = ProjectLinkRecord | SampleLinkRecord
 
 
-@dataclass(frozen=True, slots=True)
-class LinkEventRecord:
+class LinkEventRecord(msgspec.Struct, frozen=True, gc=False):
     """One entry of a link's history; `id` grows over all links, `details` is a JSON object."""
 
     id: int

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, cast
 
 from backends.errors import AccessDenied, AuthenticationFailed, BackendError, Source
-from backends.fetch import Fetch
+from backends.fetch import NOTHING_MORE, Fetch
 from backends.filters import ImageFilter, Page, PageRequest
 from backends.records import (
     ImageDatasetRecord,
@@ -144,20 +144,32 @@ async def image_projects_of_projects(
 
 async def samples_of_image_datasets(
     context: RequestContext, omero_ids: Sequence[int], fetch: Fetch
-) -> list[SampleRecord | None]:
+) -> list[SampleRecord | Exception | None]:
     """Return the samples linked to image datasets, where the viewer sees them in openBIS."""
-    links = await context.loaders.sample_links_of_omero.load_many(omero_ids)
-    read = partial(catalog.find_many, context, Kind.SAMPLE, fetch=fetch)
-    return await _beyond(links, read, lambda link: link.openbis_perm_id)
+    keys = _openbis_ends(
+        omero_ids, await context.loaders.sample_links_of_omero.load_many(omero_ids)
+    )
+    return await for_some(keys, partial(catalog.find_many, context, Kind.SAMPLE, fetch=fetch))
 
 
 async def projects_of_image_projects(
     context: RequestContext, omero_ids: Sequence[int], fetch: Fetch
-) -> list[ProjectRecord | None]:
+) -> list[ProjectRecord | Exception | None]:
     """Return the openBIS projects linked to image projects, where the viewer sees them."""
-    links = await context.loaders.project_links_of_omero.load_many(omero_ids)
-    read = partial(catalog.find_many, context, Kind.PROJECT, fetch=fetch)
-    return await _beyond(links, read, lambda link: link.openbis_perm_id)
+    keys = _openbis_ends(
+        omero_ids, await context.loaders.project_links_of_omero.load_many(omero_ids)
+    )
+    return await for_some(keys, partial(catalog.find_many, context, Kind.PROJECT, fetch=fetch))
+
+
+def _openbis_ends(
+    omero_ids: Sequence[int], links: Sequence[SampleLinkRecord | ProjectLinkRecord | None]
+) -> list[str]:
+    """The permIds beyond active links; what has no such link leads nowhere, see `catalog.py`."""
+    return [
+        link.openbis_perm_id if link is not None and _is_active(link) else catalog.nowhere(omero_id)
+        for omero_id, link in zip(omero_ids, links, strict=True)
+    ]
 
 
 def _omero_end(fetch: Fetch) -> Callable[[Any], Member]:
@@ -202,7 +214,7 @@ async def for_some(
 async def image_datasets_of_images(
     context: RequestContext, image_ids: Sequence[int]
 ) -> list[ImageDatasetRecord | Exception | None]:
-    """Return the datasets that images belong to: the linked one where one is in several."""
+    """Return the datasets that images belong to: where one is in several, the one of a sample."""
     of_images = cast(
         "list[tuple[ImageDatasetRecord, ...]]",
         await context.loaders.image_datasets_of_images.load_many(image_ids),
@@ -220,10 +232,17 @@ async def image_datasets_of_images(
 async def _first_linked(
     context: RequestContext, several: Sequence[tuple[int, ...]]
 ) -> list[int | None]:
-    """Return which dataset of each of these is the first that has a link, if any has."""
+    """Return which dataset of each of these is the first whose sample the viewer sees, if any."""
     ids = list(dict.fromkeys(each for one in several for each in one))
-    links = await context.loaders.sample_links_of_omero.load_many(ids)
-    linked = {omero_id for omero_id, link in zip(ids, links, strict=True) if link}
+    samples = await samples_of_image_datasets(context, ids, NOTHING_MORE)
+    for each in samples:
+        if isinstance(each, BackendError):  # who has no session in openBIS sees no sample
+            raise each
+    linked = {
+        omero_id
+        for omero_id, sample in zip(ids, samples, strict=True)
+        if isinstance(sample, SampleRecord)
+    }
     return [
         next((place for place, each in enumerate(one) if each in linked), None) for one in several
     ]

@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
+
+import msgspec
 
 from backends.errors import AccessDenied, ProtocolError, Source
 from backends.fetch import Fetch
@@ -44,8 +45,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True)
-class Entity:
+class Entity(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """One openBIS entity by permId or identifier, with what to fetch along."""
 
     kind: Kind
@@ -53,16 +53,14 @@ class Entity:
     fetch: Fetch
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """One OMERO object by id, with what to fetch along."""
 
     id: int
     fetch: Fetch
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """A page of what an OMERO container holds; `size` is its number of images where known."""
 
     id: int

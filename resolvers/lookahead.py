@@ -77,7 +77,15 @@ def omics_fetch(selected: Selection) -> Fetch:
 
 def image_fetch(selected: Selection) -> Fetch:
     """What a selection below `Image` needs."""
-    return Fetch.of(*_plain(selected, _IMAGE_FACETS))
+    names = _plain(selected, _IMAGE_FACETS)
+    if "channels" in selected:
+        names.add(channels_facet(selected["channels"]))
+    return Fetch.of(*names)
+
+
+def channels_facet(selected: Selection) -> str:
+    """What a selection below `Image.channels` needs: mostly names, a third of what there is."""
+    return "channel_names" if selected.keys() <= _CHANNEL_NAMES else "channels"
 
 
 def image_dataset_fetch(selected: Selection) -> Fetch:
@@ -104,7 +112,6 @@ _SAMPLE_RELATIONS = {
     "subject": "ancestors",
 }
 _IMAGE_FACETS = {
-    "channels": "channels",
     "objective": "objective",
     "instrument": "instrument",
     "keyValues": "key_values",
@@ -112,6 +119,7 @@ _IMAGE_FACETS = {
     "roiCount": "roi_count",
     "fileset": "fileset",
 }
+_CHANNEL_NAMES = {"index", "name", "fluor", "__typename"}
 
 
 def _plain(selected: Selection, fields: Mapping[str, str]) -> set[str]:

@@ -22,7 +22,12 @@ def moment(milliseconds: int | None) -> str | None:
     if milliseconds is None:
         return None
     seconds, rest = divmod(milliseconds, 1000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000).isoformat()
+    return (
+        datetime.fromtimestamp(seconds, UTC)
+        .replace(microsecond=rest * 1000)
+        .isoformat()
+        .replace("+00:00", "Z")
+    )
 
 
 def nodes(connection: Any) -> list[Any]:

@@ -17,6 +17,7 @@ from enum import Enum
 from types import SimpleNamespace
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from msgspec.structs import replace
 from pydantic import SecretStr
 
 from backends.errors import NotFound, Source, Unavailable
@@ -46,8 +47,8 @@ RELATIONS = frozenset(
     {
         *("type", "properties", "space", "project", "experiment", "parents", "children"),
         *("ancestors", "descendants", "omics_datasets", "sample", "registrator", "leader"),
-        *("location", "content_copies", "channels", "objective", "instrument", "key_values"),
-        *("tags", "roi_count", "fileset"),
+        *("location", "content_copies", "channels", "channel_names", "objective", "instrument"),
+        *("key_values", "tags", "roi_count", "fileset"),
     }
 )
 # What tells records apart stays what it is: rows of a page are found by it.
@@ -114,10 +115,10 @@ class OddWorld:
     def _make(self, class_: type, chance: random.Random, depth: int) -> Any:
         hints = get_type_hints(class_)
         values = {}
-        for each in dataclasses.fields(class_):
-            value = self._value(each.name, hints[each.name], chance, depth)
-            odd = each.name not in SOUND and chance.random() < self._odd
-            values[each.name] = oddities(chance) if odd else value
+        for name in _fields(class_):
+            value = self._value(name, hints[name], chance, depth)
+            odd = name not in SOUND and chance.random() < self._odd
+            values[name] = oddities(chance) if odd else value
         return class_(**values)
 
     def _value(  # noqa: PLR0911 - a table of kinds of annotation
@@ -128,7 +129,7 @@ class OddWorld:
             inner = next(each for each in arguments if each is not type(None))
             if name == "color" and chance.random() < 0.7:
                 return tuple(chance.randint(0, 255) for _ in range(4))
-            deep = depth > 2 and (dataclasses.is_dataclass(inner) or get_origin(inner) is tuple)
+            deep = depth > 2 and (_fields(inner) or get_origin(inner) is tuple)
             return (
                 None if deep or chance.random() < 0.2 else self._value(name, inner, chance, depth)
             )
@@ -138,7 +139,7 @@ class OddWorld:
         if get_origin(hint) is frozenset:
             chosen = [each for each in sorted(RELATIONS) if chance.random() < 0.8]
             return RELATIONS if chance.random() < 0.5 else frozenset(chosen)
-        if dataclasses.is_dataclass(hint):
+        if _fields(hint):
             return self._make(hint, chance, depth + 1)
         if isinstance(hint, type) and issubclass(hint, Enum):
             return chance.choice(list(hint))
@@ -238,7 +239,7 @@ class _Loader:
             rows = self._world.rows(class_, count, "found", _text(key.filter))
             return _page(rows, chance, last=key.page.key is not None)
         record = self._world.record(KINDS[key.kind], key.id)
-        fetched = record and dataclasses.replace(record, fetched=RELATIONS)
+        fetched = record and replace(record, fetched=RELATIONS)
         return self._world._made.setdefault(f"fetched:{key.kind}:{key.id}", fetched)
 
 
@@ -309,3 +310,10 @@ def _text(key: Any) -> str:
     if hasattr(key, "id"):
         return f"{type(key).__name__}:{key.id}"
     return repr(key)
+
+
+def _fields(class_: Any) -> tuple[str, ...]:
+    """Return the fields of a class of records, none of anything else."""
+    if dataclasses.is_dataclass(class_):
+        return tuple(each.name for each in dataclasses.fields(class_))
+    return getattr(class_, "__struct_fields__", ())

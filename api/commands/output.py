@@ -14,6 +14,7 @@ from dataclasses import fields, is_dataclass
 from enum import IntEnum
 from typing import Annotated, Any, Final, NoReturn, TypeAlias
 
+import msgspec
 import orjson
 import typer
 
@@ -48,6 +49,8 @@ def document(record: Any) -> Any:
     """A record as JSON: keys as the API spells them, `openbisPermId`."""
     if is_dataclass(record) and not isinstance(record, type):
         record = {each.name: getattr(record, each.name) for each in fields(record)}
+    elif isinstance(record, msgspec.Struct):
+        record = msgspec.structs.asdict(record)
     if isinstance(record, dict):
         return {_camel(key): document(value) for key, value in record.items()}
     if isinstance(record, list | tuple):

@@ -3,11 +3,12 @@
 For each document, and each type and selection in it, a plan is made once: Python code that builds
 the nested answer straight from the records. Fields of other sources are fetched for whole pages;
 what a plan cannot do, and whatever is irregular, graphql-core does: the answer is the same, errors
-included. `api/operations.py` calls `execute` and nothing else here.
+included. `api/operations.py` calls `execute`; the wires call `encode` for what came of it.
 
     shelves.py    where plans are kept, by document
     plans.py      which field is read, called, batched, or left to graphql-core
     source.py     the code made of a plan; leaves.py its scalars and enums
+    answers.py    what the code builds, and the bytes it becomes
     regions.py    a plan's run: buckets of rows that wait, errors at their places
     executor.py   where graphql-core's executor turns to all this
 """
@@ -25,10 +26,11 @@ from graphql import (
     experimental_execute_incrementally,
 )
 
+from api.execution.answers import encode, plain
 from api.execution.executor import PlannedExecutor
 from api.execution.shelves import Shelves
 
-__all__ = ["Shelves", "execute"]
+__all__ = ["Shelves", "encode", "execute", "plain"]
 
 Result = ExecutionResult | ExperimentalIncrementalExecutionResults
 
@@ -57,7 +59,8 @@ def execute(
         suggestions: whether errors may say "Did you mean …?".
 
     Returns:
-        The result; where `@defer` is used, its first part and a stream of the rest.
+        The result; where `@defer` is used, its first part and a stream of the rest. Its data is for
+        `encode`, or for `plain`, which makes dicts of it.
     """
     result: Result | Awaitable[Result] = experimental_execute_incrementally(
         schema,

@@ -3,7 +3,7 @@
 The generated functions build the answer of all records at once. Fields that wait have left their
 (record, answer) pairs in buckets; each bucket is one call, whose values are built in turn. An error
 of a late field is made by graphql-core at its own place, which is found only then, by looking for
-the answer's dict in what was built: paths cost nothing while nothing fails. A null where none may
+the answer in what was built: paths cost nothing while nothing fails. A null where none may
 be climbs to the nearest place that may be null, as GraphQL says.
 """
 
@@ -20,6 +20,7 @@ from graphql.pyutils import Path
 from strawberry.types.arguments import convert_arguments
 
 from api.edges import Ask, Batched
+from api.execution.answers import Answer, get, put, slot
 from api.execution.plans import FieldPlan, Kind, ObjectPlan, Plan, item_type
 from api.selection import Tree, tree_of
 from backends.errors import BackendError
@@ -29,7 +30,7 @@ from resolvers.errors import ResolverError
 if TYPE_CHECKING:
     from api.execution.executor import PlannedExecutor
 
-Row = tuple[Any, dict[str, Any]]  # a record, and the answer that is built of it
+Row = tuple[Any, Answer]  # a record, and the answer that is built of it
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class Place:
 class Wound:
     """An error of a field that may not be null, to climb from the answer that holds the field."""
 
-    answer: dict[str, Any]
+    answer: Answer
     error: GraphQLError
 
 
@@ -178,10 +179,10 @@ class Region:
         if values is None:
             await self._foreign(field, rows)
             return
-        key, step = field.key, self._steps[field.number + 1]
+        key, step = slot(field.key), self._steps[field.number + 1]
         try:
             for (_, answer), value in zip(rows, values, strict=True):
-                answer[key] = step(value)
+                setattr(answer, key, step(value))
         except Exception:  # noqa: BLE001 - whatever it is, graphql-core is to tell
             await self._carefully(field, rows, values)
         await self._settle(field.waiting)
@@ -206,16 +207,16 @@ class Region:
         below = [self._buckets[each.number] for each in field.waiting]
         for bucket in below:
             bucket.clear()
-        key, step = field.key, self._steps[field.number + 1]
+        key, step = slot(field.key), self._steps[field.number + 1]
         odd = []
         for (record, answer), value in zip(rows, values, strict=True):
             marks = [len(bucket) for bucket in below]
             try:
-                answer[key] = step(value)
+                setattr(answer, key, step(value))
             except Exception:  # noqa: BLE001 - idem
                 for bucket, mark in zip(below, marks, strict=True):
                     del bucket[mark:]
-                answer[key] = None
+                setattr(answer, key, None)
                 odd.append(((record, answer), value))
         executor, chart = self._executor, self._chart()
         type_ = field.definition.type
@@ -251,7 +252,7 @@ class Region:
             elif isinstance(value, BaseException):
                 raise value
             else:
-                answer[field.key] = value
+                put(answer, field.key, value)
 
     # --- places
 
@@ -260,7 +261,7 @@ class Region:
         return Path(place.path, field.key, field.parent.name)
 
     def _chart(self) -> dict[int, Place]:
-        """Return the place of each object that was built, by the identity of its dict."""
+        """Return the place of each object that was built, by its identity."""
         type_ = self._plan.type
         firm: Any = GraphQLNonNull
         root = Place(None, None, None, firm(type_), self._path)  # beyond it, graphql-core climbs
@@ -278,16 +279,16 @@ class Region:
             if place.above is None:
                 raise wound.error
             place = place.above
-        place.container[place.key] = None
+        put(place.container, place.key, None)
         self._executor.collected_errors.add(wound.error, place.path)
 
 
-def _enter(chart: dict[int, Place], place: Place, answer: Any, plan: ObjectPlan) -> None:
+def _enter(chart: dict[int, Place], place: Place, answer: Answer, plan: ObjectPlan) -> None:
     chart[id(answer)] = place
     for key, field in plan.fields.items():
         if field.selected is None:
             continue
-        value = answer.get(key)
+        value = get(answer, key)
         if value is None:
             continue
         type_ = field.definition.type
@@ -296,9 +297,7 @@ def _enter(chart: dict[int, Place], place: Place, answer: Any, plan: ObjectPlan)
             _enter(chart, deeper, found, field.selected)
 
 
-def _objects(
-    place: Place, value: Any, type_: GraphQLOutputType
-) -> Iterator[tuple[Place, dict[str, Any]]]:
+def _objects(place: Place, value: Any, type_: GraphQLOutputType) -> Iterator[tuple[Place, Answer]]:
     """Yield the objects at a place: the value itself, or the items of a list."""
     of = item_type(type_)
     if of is None:

@@ -3,8 +3,8 @@
 The functions are optimistic. They read attributes, call plain functions, and test that each value
 is just what its GraphQL type expects; at anything else they raise, and whoever called them turns
 to graphql-core. Fields that have to wait leave (record, answer) in their bucket and a null in the
-answer. The text is made from numbers and names of the schema; of what a client sent, response names
-come in, as literals of nothing but letters, digits and underscores.
+answer. The text is made from numbers and names of the schema; nothing of what a client sent comes
+in.
 
 For `{ name pixelSize { x { value } } }` of an image it looks like this:
 
@@ -15,13 +15,12 @@ For `{ name pixelSize { x { value } } }` of an image it looks like this:
         v1 = r0(v)                              # the resolver of pixelSize
         if v1 is not None:
             …
-            v1 = {'x': v2}
-        return {'name': v0, 'pixelSize': v1}
+            v1 = c3(v2)                         # an answer with the field x
+        return c4(v0, v1)                       # one with the fields name and pixelSize
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -29,10 +28,10 @@ from graphql import GraphQLNonNull, GraphQLOutputType, is_leaf_type
 from graphql.pyutils import is_awaitable
 
 from api.edges import LATER
+from api.execution.answers import answer_class
 from api.execution.leaves import GiveUp, leaf_lines
 from api.execution.plans import FieldPlan, Kind, ObjectPlan, Plan, item_type
 
-_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]*", re.ASCII)
 DEEPEST = 9  # blocks within one function; CPython allows 20 loops within each other
 
 
@@ -88,6 +87,7 @@ class _Writer:
         self._known: dict[int, str] = {}
         self._functions: list[str] = []
         self._variables = 0
+        self._starts: list[str] = []  # what the function that is being written begins with
 
     def constant(self, _kind: str, value: Any) -> str:
         """Return the name of a constant."""
@@ -109,14 +109,15 @@ class _Writer:
             selected: what is selected of its objects, if it has any.
             nullable: whether the type itself says if None is an answer; else None never is.
         """
-        lines = [f"def {name}(v):"]
+        outer, self._starts = self._starts, []
         body: list[str] = []
         if nullable:
             self._complete(body, type_, "v", selected, 1)
         else:
             inner = type_ if isinstance(type_, GraphQLNonNull) else GraphQLNonNull(type_)
             self._complete(body, inner, "v", selected, 1)
-        self._functions += lines + body + ["    return v"]
+        self._functions += [f"def {name}(v):", *self._starts, *body, "    return v"]
+        self._starts = outer
 
     def build(self, numbered: list[FieldPlan], result: str) -> Callable[..., Any]:
         """Compile what was written into `bind`."""
@@ -182,26 +183,17 @@ class _Writer:
         passed, check = self._gates.of(plan)
         gate = self.constant("gate", passed)
         lines.append(f"{pad}if type({v}) not in {gate}: {self.constant('check', check)}({v})")
-        items = []
         late: list[str] = []
-        for key, each in plan.fields.items():
-            value = self._field(lines, v, each, late, depth)
-            items.append(f"{self._key(key)}: {value}")
+        self._sight(lines, v, plan, depth)
+        values = [self._field(lines, v, each, late, depth) for each in plan.fields.values()]
+        made = self.constant("class", answer_class(tuple(plan.fields)))
         if not late:
-            lines.append(f"{pad}{v} = {{{', '.join(items)}}}")
+            lines.append(f"{pad}{v} = {made}({', '.join(values)})")
             return
         answer = self._fresh()
-        lines.append(f"{pad}{answer} = {{{', '.join(items)}}}")
+        lines.append(f"{pad}{answer} = {made}({', '.join(values)})")
         lines += [pad + line.format(pair=f"({v}, {answer})") for line in late]
         lines.append(f"{pad}{v} = {answer}")
-
-    def _key(self, key: str) -> str:
-        """Return the expression for a response name: a literal, for CPython is faster with those.
-
-        It comes from a client. GraphQL's grammar leaves it letters, digits and underscores; what is
-        anything else, in whatever way, stays a constant.
-        """
-        return repr(key) if _NAME.fullmatch(key) else self.constant("key", key)
 
     def _field(self, lines: list[str], v: str, plan: FieldPlan, late: list[str], depth: int) -> str:
         """Write what makes the value of a field, and return the expression for it."""
@@ -235,6 +227,16 @@ class _Writer:
         late.append(f"if {waits}: b{plan.number}({{pair}})")
         return value
 
+    def _sight(self, lines: list[str], v: str, plan: ObjectPlan, depth: int) -> None:
+        """Write which attributes have to wait; looked at again where other things were fetched."""
+        attributes = [each for each in plan.fields.values() if each.attribute is not None]
+        if not attributes:
+            return
+        pad, seen = "    " * depth, self._fresh()
+        self._starts.append(f"    {seen} = None")
+        lines += [f"{pad}if {v}.fetched is not {seen}:", f"{pad}    {seen} = {v}.fetched"]
+        lines += [f"{pad}    w{each.number} = not r{each.number} <= {seen}" for each in attributes]
+
     def _attribute(
         self,
         lines: list[str],
@@ -252,7 +254,6 @@ class _Writer:
         pad, waits = "    " * depth, f"w{plan.number}"
         empty = " or ()" if attribute.or_empty else ""
         lines += [
-            f"{pad}{waits} = not r{plan.number} <= {v}.fetched",
             f"{pad}if {waits}: {value} = None",
             f"{pad}else:",
             f"{pad}    {value} = {v}.{attribute.name}{empty}",

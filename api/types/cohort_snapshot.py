@@ -47,7 +47,6 @@ strawberry.enum(
     ),
 )
 
-KNOWN_TO = "Null unless the snapshot is yours, or both systems show you all of it."
 SplitArgument = Annotated[
     CohortSplitInput, strawberry.argument(description="How the cohort is to be divided.")
 ]
@@ -167,12 +166,6 @@ class CohortComparison:
     changes: list[CohortChange] = own("The first thousand, in the order of members.")
 
 
-async def _known(root: SnapshotRecord, info: Info) -> bool:
-    """Whether the viewer may know about the whole of a snapshot."""
-    context = info.context
-    return await visibility.is_author(context, root) or await visibility.sees_whole(context, root)
-
-
 def resolve_number(root: Root) -> BigInt:
     """Return the native id."""
     return BigInt(root.id)
@@ -188,34 +181,20 @@ async def resolve_whole(root: Root, info: Info) -> bool | None:
     return await visibility.sees_whole(info.context, root)
 
 
-async def resolve_description(root: Root, info: Info) -> str | None:
-    """Return the description."""
-    return root.description if await _known(root, info) else None
-
-
-async def resolve_question(root: Root, info: Info) -> str | None:
+def resolve_question(root: Root) -> str:
     """Return the predicate."""
-    return root.predicate if await _known(root, info) else None
+    return root.predicate
 
 
-async def resolve_digest(root: Root, info: Info) -> str | None:
-    """Return the digest."""
-    return root.digest if await _known(root, info) else None
-
-
-async def resolve_member_count(root: Root, info: Info) -> int | None:
-    """Return how many members were frozen."""
-    return root.member_count if await _known(root, info) else None
-
-
-async def resolve_row_count(root: Root, info: Info) -> int | None:
+def resolve_row_count(root: Root) -> int:
     """Return how many rows were frozen."""
-    return snapshots.manifest_of(root).rows if await _known(root, info) else None
+    return snapshots.manifest_of(root).rows
 
 
-async def resolve_columns(root: Root, info: Info) -> list[CohortColumn] | None:
+def resolve_columns(root: Root) -> list[CohortColumn]:
     """Return the columns."""
-    return snapshots.manifest_of(root).columns if await _known(root, info) else None
+    columns: Any = snapshots.manifest_of(root).columns
+    return list(columns)
 
 
 def resolve_unit(root: Root) -> Unit:
@@ -247,28 +226,21 @@ async def resolve_members(
 
 async def resolve_split(root: Root, info: Info, plan: SplitArgument) -> CohortSplit | None:
     """Divide the cohort."""
-    await visibility.require_known(info.context, root)
     return await division.divide(info.context, root, plan.to_plan())
 
 
-async def resolve_exports(
-    root: Root, info: Info, split: MaybeSplit = None
-) -> list[CohortExport] | None:
+def resolve_exports(root: Root, split: MaybeSplit = None) -> list[CohortExport]:
     """List the files."""
-    if not await _known(root, info):
-        return None
     return exports_of(root.id, root.digest, None if split is None else split.to_plan())
 
 
 async def resolve_verification(root: Root, info: Info) -> CohortVerification | None:
     """Take the digests again."""
-    await visibility.require_known(info.context, root)
     return await comparison.verify(info.context, root)
 
 
 async def resolve_changes(root: Root, info: Info) -> CohortComparison | None:
     """Ask the question again."""
-    await visibility.require_known(info.context, root)
     return await comparison.compare(info.context, root)
 
 
@@ -277,8 +249,8 @@ async def resolve_changes(root: Root, info: Info) -> CohortComparison | None:
     description=(
         "A cohort as it was answered at one time, frozen for good: its members, what belonged to "
         "them, and one row of values for each of their images and omics datasets. It is its "
-        "author's. Others may read it by its id as far as both systems show them what is in it; "
-        "to who sees nothing of it, it does not exist."
+        "author's. Others may read it by its id while both systems show them all that is in it; "
+        "to anybody else it does not exist."
     ),
 )
 class CohortSnapshot(Node):
@@ -297,25 +269,20 @@ class CohortSnapshot(Node):
     created_at: datetime = links("When it was frozen.", "cohort_snapshot.created_at")
     mine: bool = own("Whether you are its author.", resolve_mine)
     whole: bool | None = own(
-        "Whether both systems show you all of it now; only then are its rows handed out.",
+        "Whether both systems show you all of it still; only then are its rows handed out.",
         resolve_whole,
     )
     unit: Unit = links("What it is made of.", "cohort_snapshot.unit", resolve_unit)
-    description: str | None = links(
-        f"What its author said of it. {KNOWN_TO}",
-        "cohort_snapshot.description",
-        resolve_description,
-    )
-    question: str | None = links(
-        f"The filter and its unit in their canonical form, as JSON. {KNOWN_TO}",
+    description: str = links("What its author said of it.", "cohort_snapshot.description")
+    question: str = links(
+        "The filter and its unit in their canonical form, as JSON.",
         "cohort_snapshot.predicate",
         resolve_question,
     )
-    digest: str | None = links(
+    digest: str = links(
         "SHA-256 over the question, the members with what belongs to them and their rows, the "
-        f"revision of the links and the systems' versions. {KNOWN_TO}",
+        "revision of the links and the systems' versions.",
         "cohort_snapshot.digest",
-        resolve_digest,
     )
     link_revision: BigInt = links(
         "The state of the links that it was answered on.", "cohort_snapshot.link_revision"
@@ -323,18 +290,14 @@ class CohortSnapshot(Node):
     versions: list[SystemVersion] = links(
         "The versions of the systems.", "cohort_snapshot.backend_versions", resolve_versions
     )
-    member_count: int | None = links(
-        f"How many members were frozen. {KNOWN_TO}",
-        "cohort_snapshot.member_count",
-        resolve_member_count,
-    )
-    row_count: int | None = links(
-        f"How many images and omics datasets were frozen. {KNOWN_TO}",
+    member_count: int = links("How many members were frozen.", "cohort_snapshot.member_count")
+    row_count: int = links(
+        "How many images and omics datasets were frozen.",
         "cohort_snapshot.completeness",
         resolve_row_count,
     )
-    columns: list[CohortColumn] | None = links(
-        f"The columns of its table. {KNOWN_TO}", "cohort_snapshot.completeness", resolve_columns
+    columns: list[CohortColumn] = links(
+        "The columns of its table.", "cohort_snapshot.completeness", resolve_columns
     )
     members: Connection[CohortSnapshotMember] | None = links(
         "Those of its members that openBIS shows you now, in the order of permIds.",
@@ -345,9 +308,7 @@ class CohortSnapshot(Node):
         "The cohort divided by subject, repeatably, and what leaks between the parts.",
         resolve_split,
     )
-    exports: list[CohortExport] | None = own(
-        f"The files that it can be had as. {KNOWN_TO}", resolve_exports
-    )
+    exports: list[CohortExport] = own("The files that it can be had as.", resolve_exports)
     verification: CohortVerification | None = own(
         "Whether it is as it was written.", resolve_verification
     )

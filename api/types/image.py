@@ -91,7 +91,24 @@ def _address(make: Callable[..., str | None]) -> Batched:
     return Batched(ready=ready)
 
 
-CHANNELS = facet("channels", lambda image: image.channels or (), or_empty=True)
+def _channels() -> Batched:
+    """How channels are answered: with what is selected of them, or with more."""
+
+    def needs(ask: Ask) -> frozenset[str]:
+        return frozenset({lookahead.channels_facet(ask.tree)})
+
+    def ready(ask: Ask) -> Answer:
+        wanted = needs(ask)
+        return lambda image: (image.channels or ()) if wanted <= image.fetched else LATER
+
+    async def many(images: Sequence[ImageRecord], ask: Ask) -> list[Any]:
+        found = await imaging.with_facets(ask.context, images, Fetch.of(*needs(ask)))
+        return [each if isinstance(each, Exception) else each.channels or () for each in found]
+
+    return Batched(many, ready, Attribute("channels", needs, or_empty=True))
+
+
+CHANNELS = _channels()
 OBJECTIVE = facet("objective", lambda image: image.objective)
 INSTRUMENT = facet("instrument", lambda image: image.instrument)
 KEY_VALUES = facet("key_values", _pairs, or_empty=True)
@@ -275,7 +292,7 @@ class Image(Node):
         omero("All datasets it is in.", "Image.datasetLinks", resolve_datasets)
     )
     dataset: Annotated[ImageDataset, strawberry.lazy("api.types.image_dataset")] | None = omero(
-        "The dataset it belongs to: the linked one where it is in several.",
+        "The dataset it belongs to: where it is in several, the first whose sample you see.",
         "Image.datasetLinks",
         resolve_dataset,
     )

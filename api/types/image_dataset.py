@@ -21,8 +21,9 @@ from api.types.sort import ImageOrder, ImageOrderBy, sort_of
 from api.types.source import links, omero
 from backends.fetch import Fetch
 from backends.records import ImageDatasetRecord, ImagingKind
+from link_store.records import LinkKind
 from resolvers import crossing, imaging, lookahead
-from resolvers.links import shown
+from resolvers.links import of_omero
 from resolvers.paging import Window
 
 if TYPE_CHECKING:
@@ -131,8 +132,7 @@ async def resolve_link(
     root: strawberry.Parent[ImageDatasetRecord], info: Info
 ) -> Annotated[SampleLink, strawberry.lazy("api.types.link")] | None:
     """Return the sample link."""
-    link = await info.context.loaders.sample_links_of_omero.load(root.omero_id)
-    return await shown(info.context, link)
+    return await of_omero(info.context, LinkKind.SAMPLE, root.omero_id)
 
 
 @strawberry.federation.type(

@@ -22,8 +22,9 @@ from api.types.sort import ContainerOrder, ContainerOrderBy, ImageOrder, ImageOr
 from api.types.source import links, omero
 from backends.fetch import Fetch
 from backends.records import ImageProjectRecord, ImagingKind
+from link_store.records import LinkKind
 from resolvers import crossing, imaging, lookahead
-from resolvers.links import shown
+from resolvers.links import of_omero
 from resolvers.paging import Window
 
 if TYPE_CHECKING:
@@ -134,8 +135,7 @@ async def resolve_link(
     root: strawberry.Parent[ImageProjectRecord], info: Info
 ) -> Annotated[ProjectLink, strawberry.lazy("api.types.link")] | None:
     """Return the project link."""
-    link = await info.context.loaders.project_links_of_omero.load(root.omero_id)
-    return await shown(info.context, link)
+    return await of_omero(info.context, LinkKind.PROJECT, root.omero_id)
 
 
 @strawberry.federation.type(

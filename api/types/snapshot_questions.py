@@ -22,7 +22,7 @@ class SnapshotQuestions:
     """Root fields about frozen cohorts."""
 
     @strawberry.field(
-        description="A frozen cohort: one of yours, or one of which you may see something."
+        description="A frozen cohort: one of yours, or one of which both systems show you all."
     )
     async def cohort_snapshot(
         self,

@@ -16,13 +16,17 @@ from backends.records import ImagingKind, KeyValueRecord, TagRecord
 
 T = TypeVar("T")
 KNOWN = frozenset(
-    {"channels", "fileset", "instrument", "key_values", "objective", "roi_count", "tags"}
+    {
+        *("channels", "channel_names", "fileset", "instrument", "key_values", "objective"),
+        *("roi_count", "tags"),
+    }
 )
 
 
 def wanted(fetch: Fetch) -> frozenset[str]:
-    """The facets among what is to be fetched."""
-    return fetch.names() & KNOWN
+    """The facets among what is to be fetched; the names of channels come with the whole of them."""
+    names = fetch.names() & KNOWN
+    return names | {"channel_names"} if "channels" in names else names
 
 
 async def load(ask: Ask, names: frozenset[str], scope: Scope) -> decode.Facets:
@@ -30,8 +34,10 @@ async def load(ask: Ask, names: frozenset[str], scope: Scope) -> decode.Facets:
     facets = decode.Facets()
 
     async def channels() -> None:
-        projection = queries.CHANNELS.filter(scope.condition("px.image.id"))
-        facets.channels = _merged(await ask.rows_in(scope, projection), decode.channels)
+        whole = "channels" in names
+        projection = queries.CHANNELS if whole else queries.CHANNEL_NAMES
+        rows = await ask.rows_in(scope, projection.filter(scope.condition("px.image.id")))
+        facets.channels = _merged(rows, decode.channels if whole else decode.channel_names)
 
     async def pairs() -> None:
         facets.key_values = await key_values(ask, ImagingKind.IMAGE, scope)
@@ -48,7 +54,7 @@ async def load(ask: Ask, names: frozenset[str], scope: Scope) -> decode.Facets:
         facets.filesets = _merged(await ask.rows_in(scope, projection), decode.filesets)
 
     loaders: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
-        "channels": channels,
+        "channel_names": channels,
         "key_values": pairs,
         "tags": labels,
         "roi_count": rois,

@@ -152,19 +152,25 @@ PRIMARY_PIXELS = Projection(
 
 # --- Facets of images: a scope (`scopes.py`) says of which ---------------------------------------
 
+# P10 in short: their names.
+CHANNEL_NAMES = Projection(
+    "channelNames",
+    ("px.image.id", "px.id", "index(c)", "lc.name", "lc.fluor"),
+    "Pixels px join px.channels c left outer join c.logicalChannel lc",
+    order=("px.image.id", "px.id", "index(c)"),
+)
 # P10
 CHANNELS = Projection(
     "channels",
     (
-        *("px.image.id", "px.id", "index(c)", "lc.name", "lc.fluor"),
+        *CHANNEL_NAMES.columns,
         *("lc.emissionWave.value", "lc.emissionWave.unit"),
         *("lc.excitationWave.value", "lc.excitationWave.unit"),
         *("c.red", "c.green", "c.blue", "c.alpha", "m.value", "cm.value", "il.value"),
     ),
-    "Pixels px join px.channels c left outer join c.logicalChannel lc "
-    "left outer join lc.mode m left outer join lc.contrastMethod cm "
+    f"{CHANNEL_NAMES.source} left outer join lc.mode m left outer join lc.contrastMethod cm "
     "left outer join lc.illumination il",
-    order=("px.image.id", "px.id", "index(c)"),
+    order=CHANNEL_NAMES.order,
 )
 # P19
 ROI_COUNTS = Projection("roiCounts", ("r.image.id", "count(r.id)"), "Roi r", group="r.image.id")

@@ -141,7 +141,7 @@ class Finder:
                 pages: list[Page[OmicsDatasetRecord]] = await self._execute(searches)
                 found += [record for page in pages for record in page.items]
                 searches = [
-                    replace(search, page=replace(search.page, key=page.keys[-1]))
+                    replace(search, page=search.page.beyond(page.keys[-1]))
                     for search, page in zip(searches, pages, strict=False)
                     if page.has_more
                 ]
@@ -159,17 +159,22 @@ class Finder:
             if link.state is LinkState.ACTIVE
         }
 
-    async def linked_to(self, datasets: Collection[int]) -> dict[int, str]:
-        """The sample of each OMERO dataset that has one, in one statement."""
+    async def linked_to(self, datasets: Collection[int]) -> set[str]:
+        """The samples of OMERO datasets, in one statement.
+
+        They are to be looked up in openBIS, since some may be hidden; a dataset without a sample
+        leads nowhere, so that the cost does not tell it from one whose sample is hidden.
+        """
         store = self._context.services.links
         links = await self._context.ask_links(
             "sampleLinksOfOmero", store.sample_links_of_omero(datasets)
         )
-        return {
+        active = {
             omero_id: link.openbis_perm_id
             for omero_id, link in links.items()
             if link.state is LinkState.ACTIVE
         }
+        return {active.get(each) or catalog.nowhere(each) for each in datasets}
 
     async def images(
         self, filter_: ImageFilter, datasets: Collection[int] | None = None
@@ -208,7 +213,7 @@ class Finder:
                     yield row
             if not found or not found[0].has_more:
                 return
-            page = replace(page, key=found[0].keys[-1])
+            page = page.beyond(found[0].keys[-1])
 
 
 def _taken_in(records: Iterable[SampleRecord], lineage: Lineage | None) -> set[str]:

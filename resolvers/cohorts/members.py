@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from backends.errors import BackendError
 from backends.fetch import NOTHING_MORE
@@ -193,7 +193,7 @@ class _Reader:
                 if part.items:
                     found.setdefault(dataset, []).extend(part.items)
                 if part.has_more:
-                    keys.setdefault(replace(page, key=part.keys[-1]), []).append(dataset)
+                    keys.setdefault(page.beyond(part.keys[-1]), []).append(dataset)
         return found
 
 

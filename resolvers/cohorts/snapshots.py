@@ -5,8 +5,8 @@ of their images and omics datasets, as their author saw them. The members stand 
 database, which lets nobody change them; the rows lie in the snapshot folder, and their SHA-256
 stands under the snapshot's digest. Nothing is frozen while a source is missing.
 
-A snapshot is its author's. Others may read it by its id as far as both systems show them what is in
-it now: `visibility.py` decides. `comparison.py` says what has changed since, `division.py` splits.
+A snapshot is its author's. Others may read it by its id while both systems show them all that is in
+it: `visibility.py` decides. `comparison.py` says what has changed since, `division.py` splits.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ from resolvers.cohorts.predicates import Question, read_question
 from resolvers.cohorts.rows import Reader
 from resolvers.cohorts.shelf import Frozen
 from resolvers.context import RequestContext
-from resolvers.errors import BadInput, Missing, NotAllowed, NotSignedIn
+from resolvers.errors import BadInput, NotAllowed, NotSignedIn
 
 LONGEST_DESCRIPTION: Final = 4000
 _IN_MEMORY: Final = 8 * 1024 * 1024  # bytes of rows; more are spooled to a temporary file
 _BLOCK: Final = 1024 * 1024
 _NAMES: Final = {Source.OPENBIS: "openBIS", Source.OMERO: "OMERO"}
-NO_SUCH: Final = "There is no such cohort snapshot, or you may not see any of it."
+NO_SUCH: Final = "There is no such cohort snapshot, or you may not see all of it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,24 +193,12 @@ async def freeze(
     return Freezing(len(members), rows, record)
 
 
-async def find(context: RequestContext, number: int) -> SnapshotRecord:
-    """Return a snapshot by its id, whoever asks; `visibility.py` says what may be shown of it.
-
-    Raises:
-        Missing: there is none, or it was deleted, which only its author is told.
-    """
+async def find(context: RequestContext, number: int) -> SnapshotRecord | None:
+    """Return a snapshot by its id, whoever asks, a deleted one too; `visibility.py` says whose."""
     try:
-        record = await context.ask_links("snapshot", context.services.snapshots.snapshot(number))
+        return await context.ask_links("snapshot", context.services.snapshots.snapshot(number))
     except SnapshotNotFound:
-        raise Missing(NO_SUCH) from None
-    if record.deleted_at is not None:
-        if await author_of(context) != record.author:
-            raise Missing(NO_SUCH)
-        raise Missing(
-            f"This snapshot was deleted by {record.deleted_by} on {record.deleted_at:%Y-%m-%d}; "
-            f"its digest was {record.digest}."
-        )
-    return record
+        return None
 
 
 async def list_own(

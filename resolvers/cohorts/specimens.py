@@ -140,7 +140,7 @@ class Specimens:
             if known is None:
                 counted = await self._finder.images(filter_)
                 enough = [dataset for dataset, number in counted.items() if number >= least]
-                matching = set((await self._finder.linked_to(enough)).values())
+                matching = await self._finder.linked_to(enough)
             else:
                 linked = await self._finder.linked(known)
                 # Whatever OMERO says or does not say: without a link there are no images.

@@ -7,7 +7,7 @@ from resolvers.links.audit import LinkAudit, audit, finding_id
 from resolvers.links.commands import Outcome, link, move, unlink
 from resolvers.links.discover import Ambiguity, Discovered, Proposal, discover
 from resolvers.links.ends import Pair
-from resolvers.links.reading import get, of_openbis, search, shown
+from resolvers.links.reading import get, of_omero, of_openbis, search
 from resolvers.links.rebuild import Difference, Rebuilt, rebuild
 from resolvers.links.remarks import Code, Remark
 from resolvers.links.repair import Repaired, repair
@@ -30,10 +30,10 @@ __all__ = [
     "get",
     "link",
     "move",
+    "of_omero",
     "of_openbis",
     "rebuild",
     "repair",
     "search",
-    "shown",
     "unlink",
 ]

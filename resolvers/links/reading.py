@@ -19,8 +19,6 @@ from resolvers.context import RequestContext
 from resolvers.errors import BadInput
 from resolvers.links.ends import OPENBIS_KINDS
 
-_NO_PERM_ID = "00000000000000000-0"  # of no object in any openBIS
-
 
 async def get(context: RequestContext, ref: LinkRef) -> LinkRecord:
     """Return one link, retired ones too.
@@ -32,7 +30,7 @@ async def get(context: RequestContext, ref: LinkRef) -> LinkRecord:
     found = await context.ask_links("linksByIds", store.links_by_ids([ref]))
     link = found.get(ref)
     # A link that is not there costs what a hidden one does: its cost must not tell them apart.
-    end = _NO_PERM_ID if link is None else link.openbis_perm_id
+    end = catalog.nowhere(ref.id) if link is None else link.openbis_perm_id
     if not await _sees(context, ref.kind, end) or link is None:
         raise NotFound(
             Source.LINK_STORE, "There is no such link, or you may not see its openBIS end."
@@ -55,11 +53,17 @@ async def of_openbis(context: RequestContext, kind: LinkKind, id_: str) -> LinkR
     return link
 
 
-async def shown(context: RequestContext, link: LinkRecord | None) -> LinkRecord | None:
-    """Return a link that was found from its OMERO end, if the viewer may see it."""
-    if link is None:
-        return None
-    return link if await _sees(context, link.ref.kind, link.openbis_perm_id) else None
+async def of_omero(context: RequestContext, kind: LinkKind, omero_id: int) -> LinkRecord | None:
+    """Return the live link of an OMERO object, if there is one that the viewer may see."""
+    loaders = context.loaders
+    loader = (
+        loaders.project_links_of_omero
+        if kind is LinkKind.PROJECT
+        else loaders.sample_links_of_omero
+    )
+    link: LinkRecord | None = await loader.load(omero_id)
+    end = catalog.nowhere(omero_id) if link is None else link.openbis_perm_id
+    return link if await _sees(context, kind, end) else None
 
 
 async def _sees(context: RequestContext, kind: LinkKind, perm_id: str) -> bool:

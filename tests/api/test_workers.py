@@ -1,12 +1,25 @@
 from __future__ import annotations
 
+import base64
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+
+from backends.demo.faults import Faults
+from backends.demo.openbis.server import create_openbis_server
+from backends.demo.study import build_world
+from tests.command import PATIENCE, served
+from tests.serving import serve
 
 # Each worker says its number, then waits for the signal that ends it.
 SERVING = """
@@ -73,3 +86,111 @@ def test_workers_that_do_not_start_end_the_server() -> None:
     )
     assert done.returncode == 1
     assert "as it started; stopping." in done.stderr
+
+
+def metric(address: str, name: str) -> float:
+    text = httpx.get(f"{address}/metrics", timeout=PATIENCE).text
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
+
+
+def children(pid: int) -> set[int]:
+    return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts through /proc")
+def test_two_processes_serve_one_port_and_one_that_is_killed_is_replaced(tmp_path: Path) -> None:
+    counts = tmp_path / "counts"
+    counts.mkdir()
+    with (
+        serve(create_openbis_server(build_world().openbis)) as openbis,
+        served(
+            "serve",
+            "--workers",
+            "2",
+            OMNIBIS_OPENBIS_URL=openbis,
+            OMNIBIS_DATABASE_URL=f"sqlite:///{tmp_path / 'links.sqlite'}",
+            OMNIBIS_SNAPSHOT_URL=str(tmp_path / "snapshots"),
+            OMNIBIS_TOKEN_KEY=base64.b64encode(b"w" * 32).decode(),
+            OMNIBIS_DRAIN_SECONDS="20",
+            PROMETHEUS_MULTIPROC_DIR=str(counts),
+        ) as server,
+    ):
+        pid = server.process.pid
+        workers = children(pid)
+        assert len(workers) == 2
+        token = asked(server.address, LOGIN)["login"]["token"]
+        # Each connection may come to either: one process' token is as good in the other.
+        for _ in range(20):
+            told = asked(server.address, "{ projects { totalCount } }", token)
+            assert told["projects"]["totalCount"] > 0
+        assert metric(server.address, 'omnibis_requests_total{kind="query"') == 20
+        killed = min(workers)
+        os.kill(killed, signal.SIGKILL)
+        until = time.monotonic() + PATIENCE
+        while (
+            len(now := children(pid) - {killed}) < 2
+            or metric(server.address, "omnibis_start_time_seconds") == 0
+        ):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert len(now - workers) == 1
+        for _ in range(10):
+            told = asked(server.address, "{ projects { totalCount } }", token)
+            assert told["projects"]["totalCount"] > 0
+        # What the killed one has counted is not lost.
+        assert metric(server.address, 'omnibis_requests_total{kind="query"') == 30
+        server.process.send_signal(signal.SIGTERM)
+        status, errors = server.ended()
+        assert status == 0
+        assert not any(map(is_there, now))
+        assert f"Worker {killed} ended with -9; starting another." in errors
+        assert "Traceback" not in errors
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+
+
+def test_while_they_stop_nobody_is_left_waiting_at_the_port(tmp_path: Path) -> None:
+    """The port is closed by all of them: also by the process that only watches over the others."""
+    faults = Faults()
+    with (
+        serve(create_openbis_server(build_world().openbis, faults=faults)) as openbis,
+        served(
+            "serve",
+            "--workers",
+            "2",
+            OMNIBIS_OPENBIS_URL=openbis,
+            OMNIBIS_DATABASE_URL=f"sqlite:///{tmp_path / 'links.sqlite'}",
+            OMNIBIS_TOKEN_KEY=base64.b64encode(b"w" * 32).decode(),
+            OMNIBIS_DRAIN_SECONDS="30",
+        ) as server,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        token = asked(server.address, LOGIN)["login"]["token"]
+        faults.latency = 4.0
+        running = pool.submit(asked, server.address, "{ projects { totalCount } }", token)
+        while not metric(server.address, "omnibis_requests_under_way"):  # in one of the two
+            time.sleep(0.02)
+        server.process.send_signal(signal.SIGTERM)
+        refused = 0
+        while not running.done():
+            try:
+                told = httpx.get(f"{server.address}/healthz", timeout=PATIENCE)
+                assert told.status_code == 200
+            except (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError):
+                refused += 1
+                time.sleep(0.05)
+        assert refused, "long before the last request is answered"
+        assert running.result()["projects"]["totalCount"] > 0
+        assert server.ended()[0] == 0
+
+
+LOGIN = 'mutation { login(openbis: {username: "steward", password: "demo"}) { token } }'
+
+
+def asked(address: str, query: str, token: str = "") -> Any:
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    answer = httpx.post(
+        f"{address}/graphql", json={"query": query}, headers=headers, timeout=PATIENCE
+    ).json()
+    assert "errors" not in answer, answer
+    return answer["data"]

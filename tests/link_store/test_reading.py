@@ -308,4 +308,4 @@ def test_records_are_frozen_and_of_their_kind(project: ProjectLinkRecord) -> Non
     with pytest.raises(AttributeError):
         project.omero_id = 8  # type: ignore[misc]
     assert LinkState.RETIRED not in LIVE_STATES
-    assert SampleLinkRecord.__slots__[-2:] == ("project_link_id", "project_perm_id")
+    assert SampleLinkRecord.__struct_fields__[-2:] == ("project_link_id", "project_perm_id")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace as with_
 
 from link_store.findings import (
     AuditFacts,
@@ -89,7 +90,7 @@ def one(facts: AuditFacts) -> LinkFinding:
 
 
 def changed(facts: AuditFacts, ref: LinkRef, **values: object) -> AuditFacts:
-    links = [replace(link, **values) if link.ref == ref else link for link in facts.links]  # type: ignore[arg-type]
+    links = [with_(link, **values) if link.ref == ref else link for link in facts.links]
     return replace(facts, links=tuple(links))
 
 
@@ -274,7 +275,7 @@ def test_projects_of_one_code_in_two_spaces() -> None:
 
 
 def test_retired_links_count_for_nothing() -> None:
-    gone = tuple(replace(link, state=LinkState.RETIRED) for link in SOUND.links)
+    gone = tuple(with_(link, state=LinkState.RETIRED) for link in SOUND.links)
     kinds = {kind for kind, _ in found(replace(SOUND, links=gone))}
     assert kinds == {FindingKind.UNLINKED_CANDIDATE}
 
@@ -308,13 +309,13 @@ def any_facts(draw: st.DrawFn) -> AuditFacts:
     ends = draw(st.permutations([1, 2, 3]))
     for i in range(draw(st.integers(0, 3))):
         link = project_link(i + 1, f"P-{i}", ends[i])
-        links.append(replace(link, state=draw(states)))
+        links.append(with_(link, state=draw(states)))
     live = [link for link in links if link.state is not LinkState.RETIRED]
     sample_ends = draw(st.permutations([1, 2, 3, 4, 5, 6]))
     for i in range(draw(st.integers(0, 5)) if live else 0):
         parent = draw(st.sampled_from(live))
         link = sample_link(i + 1, f"S-{i + 1}", sample_ends[i], parent.id)
-        links.append(replace(link, state=draw(states), project_perm_id=parent.openbis_perm_id))
+        links.append(with_(link, state=draw(states), project_perm_id=parent.openbis_perm_id))
     return AuditFacts(
         tuple(projects),
         tuple(samples),
@@ -398,10 +399,10 @@ def repaired(facts: AuditFacts, finding: LinkFinding) -> AuditFacts:
     omero_id, perm_id = finding.omero_ids[0], finding.openbis_perm_ids[0]
     if finding.repair in {Repair.RETIRE_LINK, Repair.RESUME_OR_RETIRE}:
         assert finding.link is not None
-        links[finding.link] = replace(links[finding.link], state=LinkState.RETIRED)
+        links[finding.link] = with_(links[finding.link], state=LinkState.RETIRED)
     elif finding.repair is Repair.MARK_BROKEN:
         assert finding.link is not None
-        links[finding.link] = replace(links[finding.link], state=LinkState.BROKEN)
+        links[finding.link] = with_(links[finding.link], state=LinkState.BROKEN)
     elif finding.repair is Repair.LINK:
         number = max((ref.id for ref in links), default=0) + 1
         new: LinkRecord = project_link(number, perm_id, omero_id)
@@ -415,7 +416,7 @@ def repaired(facts: AuditFacts, finding: LinkFinding) -> AuditFacts:
                 and link.state is not LinkState.RETIRED
             ]
             assume(parents)
-            new = replace(
+            new = with_(
                 sample_link(number, perm_id, omero_id, parents[0].id),
                 project_perm_id=parents[0].openbis_perm_id,
             )

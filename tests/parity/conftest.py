@@ -34,6 +34,7 @@ OWN = {
     "CohortSnapshot": ("cohortSnapshot", "cohortSnapshots"),
 }
 SEEDS = (3, 24)
+NO_LONGER = httpx.Limits(keepalive_expiry=1.0)  # than the server keeps a connection that is idle
 Ids = dict[str, set[str]]  # by type: the global ids
 
 
@@ -41,6 +42,7 @@ Ids = dict[str, set[str]]  # by type: the global ids
 class Installation:
     """One land behind the house, with a client for each user."""
 
+    seed: int
     address: str
     built: Demonstration
     clients: dict[str, httpx.Client] = field(default_factory=dict)
@@ -130,10 +132,12 @@ def installation(request: pytest.FixtureRequest) -> Iterator[Installation]:
         built = demonstration(settings, wire=True, world=land.world)
         app = create_app(settings, built.parts, TokenBox((b"p" * 32,)))
         address = stack.enter_context(serve(app, lifespan=True))
-        made = Installation(address, built)
+        made = Installation(request.param, address, built)
         login = 'mutation ($u: String!) { login(username: $u, password: "demo") { token } }'
         for user in USERS:
-            client = stack.enter_context(httpx.Client(base_url=address, timeout=60))
+            client = stack.enter_context(
+                httpx.Client(base_url=address, timeout=60, limits=NO_LONGER)
+            )
             made.clients[user] = client
             token = made.data(user, login, u=user)["login"]["token"]
             client.headers["authorization"] = f"Bearer {token}"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from api.auth import Visitor
+from api.execution import plain
 from api.observe import RequestRecord
 from api.parameters import Parameters
 from backends.demo.studies import hcc, rup2
@@ -42,7 +43,9 @@ def follow(house: House) -> Follow:
         visitor = Visitor({"authorization": f"Bearer {token}"}, "r-1")
         record = RequestRecord("r-1", "POST", "/graphql")
         operations = house.app.state.operations
-        prepared = operations.prepare(Parameters(QUERY, None, variables, reads_only=False), record)
+        prepared = await operations.prepare(
+            Parameters(QUERY, None, variables, reads_only=False), record
+        )
         async with aclosing(await operations.subscribe(prepared, visitor, record)) as stream:
             async for body in stream:
                 yield body
@@ -53,7 +56,7 @@ def follow(house: House) -> Follow:
 async def told(stream: AsyncGenerator[Any, None]) -> Any:
     body = await asyncio.wait_for(anext(stream), 10)
     assert "errors" not in body, body
-    return body["data"]["linkChanges"]
+    return plain(body["data"])["linkChanges"]
 
 
 async def break_links(house: House, *projects: str) -> list[str]:

@@ -113,7 +113,9 @@ def test_an_omics_dataset_is_read_with_what_is_selected(selected: str, fetch: Fe
     ("selected", "fetch"),
     [
         ("name sizeX pixelSize{x{value}} acquiredAt owner{userName} dataset{name}", Fetch()),
-        ("channels{name} roiCount", Fetch.of("channels", "roi_count")),
+        ("channels{name} roiCount", Fetch.of("channel_names", "roi_count")),
+        ("channels{index name fluor __typename}", Fetch.of("channel_names")),
+        ("channels{name emission{value}}", Fetch.of("channels")),
         (
             "objective{model} instrument{model} keyValues{key} tags{value} fileset{files{name}}",
             Fetch.of("fileset", "instrument", "key_values", "objective", "tags"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -231,8 +232,10 @@ def in_order(rows: list[Any], order: str) -> bool:
     """Whether rows stand as the order promises, those without a value last."""
     column = _COLUMN[order.removesuffix("_DESC")]
     values = [row.get(column) for row in rows]
-    known = [value for value in values if value is not None]
+    known: list[Any] = [value for value in values if value is not None]
     assert values == known + [None] * (len(values) - len(known))
+    if column.endswith("At"):
+        known = [datetime.fromisoformat(value) for value in known]
     return known == sorted(known, reverse=order.endswith("_DESC"))
 
 

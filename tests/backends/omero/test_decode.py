@@ -37,7 +37,16 @@ def test_an_image_without_anything_optional_has_nones() -> None:
 
 def test_facets_that_were_fetched_and_are_empty_differ_from_those_that_were_not() -> None:
     wanted = frozenset(
-        {"channels", "objective", "instrument", "key_values", "tags", "roi_count", "fileset"}
+        {
+            "channels",
+            "channel_names",
+            "objective",
+            "instrument",
+            "key_values",
+            "tags",
+            "roi_count",
+            "fileset",
+        }
     )
     optics = decode.OBJECTIVE_WIDTH + decode.INSTRUMENT_WIDTH
     row = [7, "name", None, 3, 4, *[None] * (queries.IMAGE_WIDTH - 5 + optics)]

@@ -89,6 +89,7 @@ async def test_both_ways_read_the_same(twice: Any) -> None:
     images = await client.images(session, where, by_name, EVERYTHING, call)
     numbers = [each.omero_id for each in images.items]
     await client.images_by_ids(session, numbers, EVERYTHING, call)
+    await client.images_by_ids(session, numbers, Fetch.of("channel_names"), call)
     for wish in (page, PageRequest(2, Sort("acquired"), count=True)):
         await client.images_of_datasets(session, datasets, None, wish, EVERYTHING, call)
         await client.images_of_datasets(session, datasets, where, wish, EVERYTHING, call)

@@ -85,7 +85,23 @@ async def test_one_confocal_image_with_all_that_belongs_to_it(
     assert [tag.value for tag in image.tags] == [
         row["textValue"] for row in rows["TagAnnotation"] if row["id"] in notes
     ]
-    assert image.fetched == frozenset(FACETS)
+    assert image.fetched == {*FACETS, "channel_names"}
+
+
+async def test_names_of_channels_come_alone_where_no_more_is_wanted(
+    client: OmeroClient, session: SecretStr, world: World
+) -> None:
+    ids = [row["id"] for row in world.omero.rows["Image"]]
+    short = await client.images_by_ids(session, ids, Fetch.of("channel_names"), Call())
+    whole = await client.images_by_ids(session, ids, Fetch.of("channels"), Call())
+    for number, image in short.items():
+        assert image.fetched == {"channel_names"}
+        assert image.channels is not None
+        assert all(each.color is None and each.emission is None for each in image.channels)
+        assert [(each.index, each.name, each.fluor) for each in image.channels] == [
+            (each.index, each.name, each.fluor) for each in whole[number].channels or ()
+        ]
+    assert any(image.channels for image in short.values())
 
 
 @pytest.mark.parametrize("number", [1, 10, 390])

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -61,7 +60,7 @@ async def walk(viewer: Any, first: PageRequest, ways: str) -> list[int]:
         if not answer.has_more:
             assert answer.total == len(seen)
             return seen
-        page = replace(page, key=answer.keys[0] if page.backward else answer.keys[-1])
+        page = page.beyond(answer.keys[0] if page.backward else answer.keys[-1])
     raise AssertionError("pages do not end")
 
 
