@@ -91,8 +91,8 @@ def create_app(settings: Settings, parts: Parts, tokens: TokenBox) -> Starlette:
     """Put the application together; nothing is opened before its lifespan begins."""
     drain = Drain()
     admission = Admission(settings.limits)
-    metrics = Metrics(admission, parts.lanes)
     services = parts.services
+    metrics = Metrics(admission, parts.lanes, lambda: services.omero.sessions_held)
     trusted_proxies = proxies(settings, services.openbis, services.omero)
     door = Door(tokens, parts.nobody, trusted_proxies, cookies=settings.explorer)
     throttle = Throttle(settings.limits.login_failures, settings.limits.login_failures * 10)

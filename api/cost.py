@@ -43,6 +43,7 @@ from graphql import (
     get_nullable_type,
     is_composite_type,
     is_list_type,
+    value_from_ast_untyped,
 )
 
 from api.limits import Limits, limit_error
@@ -139,7 +140,7 @@ class Prices:
         root = self.root(operation)
         cost = Cost()
         if root is not None:
-            walk = _Walk(self, fragments, variables or {}, cost)
+            walk = _Walk(self, fragments, {**_defaults(operation), **(variables or {})}, cost)
             walk.run(root, operation.selection_set)
         return cost
 
@@ -266,8 +267,10 @@ class _Walk:
     def _number(self, value: Any) -> int | None:
         if isinstance(value, VariableNode):
             number = self.variables.get(value.name.value)
-            return number if isinstance(number, int) and number >= 0 else None
-        return int(value.value) if isinstance(value, IntValueNode) else None
+        else:
+            number = int(value.value) if isinstance(value, IntValueNode) else None
+        # Less than none would make the rest of the document cheaper.
+        return number if isinstance(number, int) and number >= 0 else None
 
     def _length(self, value: Any) -> int | None:
         """How long a list is that is given: `nodes(ids:)` gives as many rows."""
@@ -275,6 +278,15 @@ class _Walk:
             given = self.variables.get(value.name.value)
             return len(given) if isinstance(given, list) else None
         return len(value.values) if isinstance(value, ListValueNode) else None
+
+
+def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
+    """What variables stand for that are not given."""
+    return {
+        definition.variable.name.value: value_from_ast_untyped(definition.default_value)
+        for definition in operation.variable_definitions or ()
+        if definition.default_value is not None
+    }
 
 
 def _far(source: Source, declared: GraphQLField) -> dict[Source, int]:

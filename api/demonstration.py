@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -179,6 +179,11 @@ def demonstration(
             if ice is not None:
                 await asyncio.to_thread(ice.close)
 
+    sessions = {
+        "openbis": lambda: len(installation.state.api.sessions),
+        "omero": lambda: len(store.sessions),
+    }
+    control = Control(faults, sessions)
     parts = Parts(
         services=services,
         database=database,
@@ -190,7 +195,7 @@ def demonstration(
             SecretStr(DEMO_PASSWORD),
             {Source.OPENBIS: openbis, Source.OMERO: omero},
         ),
-        routes=(Route("/demo/backends/{name}", Control(faults).respond, methods=["GET", "PUT"]),),
+        routes=(Route("/demo/backends/{name}", control.respond, methods=["GET", "PUT"]),),
     )
     return Demonstration(
         parts,
@@ -258,13 +263,17 @@ class BackendState(BaseModel):
 class Control:
     """`/demo/backends/{openbis|omero}`: GET tells a backend's state, PUT changes it."""
 
-    def __init__(self, faults: Mapping[str, Faults]) -> None:
+    def __init__(
+        self, faults: Mapping[str, Faults], sessions: Mapping[str, Callable[[], int]]
+    ) -> None:
         self._faults = faults
+        self._sessions = sessions
 
     async def respond(self, request: Request) -> Response:
         """Answer one request."""
         record = record_of(request.scope)
-        faults = self._faults.get(request.path_params["name"])
+        name = request.path_params["name"]
+        faults = self._faults.get(name)
         if faults is None:
             return error_response(404, "NOT_FOUND", "Name openbis or omero.", record)
         if request.method == "PUT":
@@ -274,7 +283,13 @@ class Control:
                 return error_response(400, "BAD_USER_INPUT", advice, record)
             faults.off = faults.off if wanted.state is None else wanted.state == "off"
             faults.latency = faults.latency if wanted.latency is None else wanted.latency
-        return _json({"state": "off" if faults.off else "on", "latency": faults.latency})
+        return _json(
+            {
+                "state": "off" if faults.off else "on",
+                "latency": faults.latency,
+                "sessions": self._sessions[name](),
+            }
+        )
 
 
 async def _wanted(request: Request) -> BackendState | None:

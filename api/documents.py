@@ -75,15 +75,21 @@ class Documents:
     def __len__(self) -> int:
         return len(self._remembered)
 
+    def known(self, query: str) -> DocumentNode | None:
+        """Return a document that is remembered."""
+        document = self._remembered.get(query)
+        if document is not None:
+            self._remembered.move_to_end(query)
+        return document
+
     def get(self, query: str) -> DocumentNode:
         """Return the valid document of a query text.
 
         Raises:
             Refusal: it is not a valid document of this schema, or too large.
         """
-        known = self._remembered.get(query)
+        known = self.known(query)
         if known is not None:
-            self._remembered.move_to_end(query)
             return known
         document = self._parse(query)
         errors = limit_errors(document, self._limits) or validate(

@@ -65,7 +65,7 @@ class GraphQLEndpoint:
         try:
             accepted = negotiate(request.headers.get("accept"))
             parameters = await read_parameters(request, self._operations.limits)
-            prepared = self._operations.prepare(parameters, record)
+            prepared = await self._operations.prepare(parameters, record)
             _check(prepared)
             return await self._answer(request, prepared, accepted, record)
         except Refused as refused:

@@ -72,7 +72,7 @@ class Limits(BaseModel):
         default=0.25,
         ge=0,
         le=10,
-        description="seconds that a request beyond a limit waits for its refusal",
+        description="seconds, about, that a request beyond a limit waits for its refusal",
     )
     requests: int = Field(default=256, ge=1, description="requests at one time, of all viewers")
     requests_per_viewer: int = Field(

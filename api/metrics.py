@@ -9,11 +9,19 @@ answers for all.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    ProcessCollector,
+)
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -35,9 +43,15 @@ class Metrics:
     Args:
         admission: tells how many requests and streams are under way.
         lanes: the way to each system by its name, for whether it is found dead.
+        omero_sessions: tells how many sessions of OMERO are kept alive.
     """
 
-    def __init__(self, admission: Admission, lanes: Mapping[str, Lane]) -> None:
+    def __init__(
+        self,
+        admission: Admission,
+        lanes: Mapping[str, Lane],
+        omero_sessions: Callable[[], int],
+    ) -> None:
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "omnibis_requests",
@@ -79,9 +93,11 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="max",
         ).set(time.time())
-        self._state = _State(admission, lanes)
-        if MULTIPROCESS not in os.environ:
+        self._state = _State(admission, lanes, omero_sessions)
+        if MULTIPROCESS not in os.environ:  # these tell of one process
             self.registry.register(self._state)
+            ProcessCollector(registry=self.registry)
+            GCCollector(registry=self.registry)
 
     def observe(self, record: RequestRecord) -> None:
         """Count a request that is over."""
@@ -114,14 +130,24 @@ class Metrics:
 class _State(Collector):
     """What is true now, read when it is asked for."""
 
-    def __init__(self, admission: Admission, lanes: Mapping[str, Lane]) -> None:
+    def __init__(
+        self,
+        admission: Admission,
+        lanes: Mapping[str, Lane],
+        omero_sessions: Callable[[], int],
+    ) -> None:
         self._admission = admission
         self._lanes = lanes
+        self._omero_sessions = omero_sessions
 
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges."""
         yield _gauge("omnibis_requests_under_way", "Requests under way.", self._admission.under_way)
         yield _gauge("omnibis_streams", "Subscriptions under way.", self._admission.streams)
+        yield _gauge("omnibis_tasks", "Tasks of the event loop.", len(asyncio.all_tasks()))
+        yield _gauge(
+            "omnibis_omero_sessions", "OMERO sessions kept alive from here.", self._omero_sessions()
+        )
         up = GaugeMetricFamily(
             "omnibis_backend_up", "Whether a system is taken to be alive.", labels=("source",)
         )

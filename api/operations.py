@@ -9,6 +9,7 @@ shapes what came of it: data, errors with their codes, and `extensions`. `api/ht
 from __future__ import annotations
 
 import asyncio
+import random
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, aclosing
@@ -38,6 +39,7 @@ from api.increments import broken_off, is_incremental, parts
 from api.observe import RequestRecord, log_failure
 from api.parameters import Parameters, Refused
 from api.trusted import TrustedDocuments, load_documents
+from api.turns import Turns
 from api.wire import Wire
 from resolvers.context import Degradation, Viewer
 
@@ -92,6 +94,7 @@ class Operations:
         self._census = Census(self._prices)
         self._graphql = wire.schema._schema  # noqa: SLF001 - Strawberry names no other way
         self._shelves = Shelves()
+        self._turns = Turns()
         self._trusted = wire.trusted
         self._documents = Documents(
             self._graphql,
@@ -109,14 +112,14 @@ class Operations:
         documents = load_documents(path, self._documents.get)
         self._trusted = TrustedDocuments(documents, only=only, remembers=remembers)
 
-    def prepare(self, parameters: Parameters, record: RequestRecord) -> Prepared:
+    async def prepare(self, parameters: Parameters, record: RequestRecord) -> Prepared:
         """Find the document and the operation, estimate what it would cost, and note all that.
 
         Raises:
             Refusal: the document is not one of this schema, or too large, or too costly.
         """
         query = self._trusted.text(parameters)
-        document = self._documents.get(query)
+        document = await self._document(query)
         self._trusted.remember(parameters)
         operation = operation_of(document, parameters.operation_name)
         if operation is not None:
@@ -128,6 +131,14 @@ class Operations:
                 raise Refusal(tuple(errors))
         incremental = is_incremental(query, document)
         return Prepared(document, operation, parameters, incremental)
+
+    async def _document(self, query: str) -> DocumentNode:
+        """A known document at once, another one when its turn has come."""
+        known = self._documents.known(query)
+        if known is not None:
+            return known
+        async with self._turns.one():
+            return self._documents.get(query)
 
     async def answer(self, prepared: Prepared, visitor: Visitor, record: RequestRecord) -> Body:
         """Run a query or a mutation.
@@ -256,11 +267,14 @@ class Operations:
             raise Refused(401, error, {"WWW-Authenticate": "Bearer"}) from None
 
     async def hold_up(self, refusal: Refusal) -> None:
-        """Let who asks for too much wait for the answer, so that asking again and again is slow."""
+        """Let who asks for too much wait for the answer, so that asking again and again is slow.
+
+        Not all for as long, so that those who were refused together do not come back together.
+        """
         if any(
             (error.extensions or {}).get("code") == "LIMIT_EXCEEDED" for error in refusal.errors
         ):
-            await asyncio.sleep(self.limits.refusal_seconds)
+            await asyncio.sleep(self.limits.refusal_seconds * random.uniform(0.5, 1.5))  # noqa: S311
 
     def refusal(self, errors: tuple[GraphQLError, ...], record: RequestRecord) -> Body:
         """Shape what is said when nothing was run, or no more is."""

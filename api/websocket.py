@@ -251,7 +251,7 @@ class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
         connection: _Connection = self.context
         operations = connection.operations
         parameters = checked(payload, operations.limits, reads_only=False)
-        prepared = operations.prepare(parameters, record)
+        prepared = await operations.prepare(parameters, record)
         visitor = connection.visitor(record.request_id)
         if prepared.incremental:
             raise malformed("`@defer` and `@stream` have no form over WebSocket; use HTTP.", 406)

@@ -37,6 +37,7 @@ BENCHMARKS = {
     "growth": "(f) growth from 390 to a million samples",
     "federated_query": "the federated question in process, beside its bare backend calls",
     "soak": "100,000 mixed requests with faults: leaks and wrong answers",
+    "attacks": "a neighbour's view of an attack",
     "openbis_decoding": "reading openBIS's answers",
     "openbis_memory": "memory of openBIS's answers",
     "omero_decoding": "reading OMERO's answers over Ice",

@@ -24,6 +24,7 @@ from pathlib import Path
 import httpx
 import orjson
 
+from benchmarks.page import Section
 from tests.attacks.test_documents import FLOODS
 
 TURNS = 3
@@ -37,10 +38,13 @@ LOGIN = {"query": 'mutation { login(username: "plant", password: "demo") { token
 BAD_LOGIN = {"query": 'mutation { login(username: "nobody", password: "x") { token } }'}
 
 
-async def report(seconds: float = 6.0) -> str:
-    """Measure in turns, and return a Markdown table."""
-    calm: list[float] = []
-    attacked: list[float] = []
+async def measure(*, quick: bool = False, seconds: float = 6.0) -> Section:
+    """Measure in turns; the first attack warms up what refusing needs."""
+    seconds = 0.5 if quick else seconds
+    calm: list[list[float]] = []
+    attacked: list[list[float]] = []
+    burnt: list[float] = []
+    memory: list[float] = []
     answers: Counter[str] = Counter()
     async with _server() as (address, process), httpx.AsyncClient(base_url=address) as client:
         token = (await client.post("/graphql", json=LOGIN)).json()["data"]["login"]["token"]
@@ -51,39 +55,29 @@ async def report(seconds: float = 6.0) -> str:
             assert "errors" not in response.json()
 
         await _for(2.0, ask)
-        await _under_attack(2.0, address, ask, answers)  # warms up what refusing needs
-        before = _resident(process)
-        burnt = [0.0, 0.0]
-        for _ in range(TURNS):
+        for turn in range(TURNS + 1):
             start = _cpu(process)
-            calm += await _for(seconds, ask)
-            turn = _cpu(process)
-            attacked += await _under_attack(seconds, address, ask, answers)
-            burnt = [burnt[0] + turn - start, burnt[1] + _cpu(process) - turn]
-        await _for(2.0, ask)
-        after = _resident(process)
-    told = ", ".join(f"{count} {code}" for code, count in sorted(answers.items()))
-    rows = [
-        ("median latency of a neighbour", statistics.median(attacked) / statistics.median(calm)),
-        ("its 95th percentile", _percentile(attacked) / _percentile(calm)),
-        ("processor time of the server", burnt[1] / burnt[0]),
-        ("resident memory after ÷ before", after / before),
-    ]
-    return "\n".join(
-        [
-            "### A neighbour's view of an attack",
-            "",
-            (
-                f"{ATTACKERS} attackers, {SLOW} slow connections; {len(calm)} questions in calm, "
-                f"{len(attacked)} under attack; attackers were answered: {told}."
-            ),
-            "",
-            "| under attack ÷ in calm | ratio |",
-            "| --- | --- |",
-            *(f"| {name} | {ratio:.2f} |" for name, ratio in rows),
-            "",
-        ]
+            one = await _for(seconds, ask)
+            middle = _cpu(process)
+            other = await _under_attack(seconds, address, ask, answers)
+            if turn:
+                calm.append(one)
+                attacked.append(other)
+                burnt.append((_cpu(process) - middle) / max(1.0, middle - start))
+            memory.append(_resident(process))
+    told = ", ".join(f"{count:,} {code}" for code, count in sorted(answers.items()))
+    section = Section("attacks", "a neighbour's view of an attack")
+    section.notes.append(
+        f"{ATTACKERS} attackers and {SLOW} slow connections, {TURNS} turns of {seconds:g} s "
+        f"without and with them; {sum(map(len, calm)):,} questions in calm, "
+        f"{sum(map(len, attacked)):,} under attack. The attackers were answered: {told}. "
+        "What stands below is under attack ÷ in calm."
     )
+    for what, of in (("median latency", statistics.median), ("its 95th percentile", _percentile)):
+        section.ratio(what, [of(turn) for turn in attacked], [of(turn) for turn in calm], "")
+    section.add("processor time of the server", burnt)
+    section.add("resident memory after the last attack ÷ after the first", [memory[-1] / memory[0]])
+    return section
 
 
 async def _under_attack(
@@ -210,7 +204,8 @@ def main(arguments: list[str]) -> None:
     if len(arguments) > 1:
         asyncio.run(_attack_for(float(arguments[1]), arguments[0]))
     else:
-        print(asyncio.run(report(*map(float, arguments))))
+        seconds = float(arguments[0]) if arguments else 6.0
+        print(asyncio.run(measure(seconds=seconds)).markdown())
 
 
 if __name__ == "__main__":

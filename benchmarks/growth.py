@@ -2,12 +2,14 @@
 
 The link database grows for real, row by row in its own tables. openBIS and OMERO answer from memory
 (as in `served.py`), as servers do whose indexes hold: what is measured is omnibis with its links,
-the part that is ours to keep flat. Cohorts and exports over grown backends are `cohorts.py`'s.
-`python -m benchmarks growth`.
+the part that is ours to keep flat. Cohorts and exports grow in `cohorts.py`, `cohort_exports.py`,
+with their calls, seconds and memory. `python -m benchmarks growth`.
 """
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
@@ -53,6 +55,7 @@ async def measure(*, quick: bool = False) -> Section:
             works[f"{size} count"] = partial(_count, client)
         with settled():
             times = await turns(rounds, works)
+        peaks = {name: await _peak(work) for name, work in works.items()}
     assert all(each == calls[0] for each in calls), calls
     section.notes.append(
         f"Calls of a page, at every size: {sum(calls[0].values())} "
@@ -65,7 +68,22 @@ async def measure(*, quick: bool = False) -> Section:
         for size in sizes[1:]:
             most = times[f"{size} {what}"]
             section.ratio(f"{name} at {size} ÷ at {sizes[0]}", most, least, "≤ 1.3")
+        base = peaks[f"{sizes[0]} {what}"]
+        section.add(f"{sizes[0]} linked samples: memory of {name}", [base / 1e6], "MB")
+        for size in sizes[1:]:
+            grown = peaks[f"{size} {what}"] / base
+            section.add(f"memory of {name} at {size} ÷ at {sizes[0]}", [grown])
     return section
+
+
+async def _peak(work: Callable[[], Awaitable[Any]]) -> int:
+    """Return the most bytes of Python that a request takes at one time."""
+    tracemalloc.start()
+    try:
+        await work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 async def _grow(built: Demonstration, size: int) -> None:

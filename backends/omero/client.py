@@ -51,6 +51,11 @@ class OmeroClient(Linkage):
     def _ask(self, session: SecretStr, call: Call) -> Ask:
         return Ask(self._transport, self._lane, session, call, self._chunk)
 
+    @property
+    def sessions_held(self) -> int:
+        """How many OMERO sessions are kept alive from here."""
+        return self._transport.sessions_held
+
     # --- Sessions ------------------------------------------------------------------------------
 
     async def login(self, user: str, password: SecretStr, call: Call) -> SecretStr:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from backends.omero.queries import CONTAINER_WIDTH, IMAGE_WIDTH
+from backends.omero.queries import CONTAINER_WIDTH
 from backends.omero.units import length_name
 from backends.records import (
     ChannelRecord,
@@ -32,11 +32,12 @@ from backends.records import (
 
 Row = Sequence[Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def moment(milliseconds: int | None) -> datetime | None:
     """A time of the wire as aware UTC."""
-    return None if milliseconds is None else _EPOCH + timedelta(0, 0, 0, milliseconds)
+    return None if milliseconds is None else _EPOCH + milliseconds * _MILLISECOND
 
 
 @lru_cache(
@@ -60,11 +61,13 @@ class Facets:
 
 def image(row: Row, wanted: frozenset[str], facets: Facets) -> ImageRecord:
     """An image with the wanted facets; objective and instrument stand in the row, in this order."""
-    omero_id, name, description, owner, group, acquired, imported, form = row[:8]
-    pixels, pixel_type, size_x, size_y, size_z, size_c, size_t, bits = row[8:16]
-    x, x_unit, y, y_unit, z, z_unit, instrument_id, fileset_id = row[16:IMAGE_WIDTH]
+    (
+        omero_id, name, description, owner, group, acquired, imported, form, pixels, pixel_type,
+        size_x, size_y, size_z, size_c, size_t, bits, x, x_unit, y, y_unit, z, z_unit,
+        instrument_id, fileset_id, *optics,
+    ) = row  # fmt: skip
     has_objective, has_instrument = "objective" in wanted, "instrument" in wanted
-    behind = IMAGE_WIDTH + (OBJECTIVE_WIDTH if has_objective else 0)
+    behind = OBJECTIVE_WIDTH if has_objective else 0
     fileset = facets.filesets.get(fileset_id) if "fileset" in wanted else None
     return ImageRecord(  # by position: names cost half as much again
         omero_id,
@@ -88,14 +91,14 @@ def image(row: Row, wanted: frozenset[str], facets: Facets) -> ImageRecord:
         quantity(z, z_unit),
         instrument_id,
         fileset_id,
-        channels=facets.channels.get(pixels, ()) if "channel_names" in wanted else None,
-        objective=objective(row[IMAGE_WIDTH:behind]) if has_objective else None,
-        instrument=instrument(row[behind : behind + INSTRUMENT_WIDTH]) if has_instrument else None,
-        key_values=facets.key_values.get(omero_id, ()) if "key_values" in wanted else None,
-        tags=facets.tags.get(omero_id, ()) if "tags" in wanted else None,
-        roi_count=facets.roi_counts.get(omero_id, 0) if "roi_count" in wanted else None,
-        fileset=fileset,
-        fetched=wanted,
+        facets.channels.get(pixels, ()) if "channel_names" in wanted else None,
+        objective(optics[:behind]) if has_objective else None,
+        instrument(optics[behind : behind + INSTRUMENT_WIDTH]) if has_instrument else None,
+        facets.key_values.get(omero_id, ()) if "key_values" in wanted else None,
+        facets.tags.get(omero_id, ()) if "tags" in wanted else None,
+        facets.roi_counts.get(omero_id, 0) if "roi_count" in wanted else None,
+        fileset,
+        wanted,
     )
 
 

@@ -67,3 +67,7 @@ async def awaited(begin: Callable[..., Any], *arguments: Any) -> Any:
     except asyncio.CancelledError:
         pending.cancel()
         raise
+    finally:
+        # It holds the callbacks, they the future, that the error, whose traceback this frame: a
+        # circle through Ice, where Python's collector does not look.
+        del pending

@@ -29,6 +29,11 @@ AGENT = "omnibis"
 class Owner(Protocol):
     """What a seat holds."""
 
+    @property
+    def connection(self) -> Any:
+        """The connection; None where there is none any more."""
+        ...
+
     async def release(self) -> None:
         """Give it back; the seat is not used any more."""
         ...
@@ -69,13 +74,18 @@ class Communicators:
             router = self._router(communicator, client)
         except Ice.Exception as error:
             raise CallFailed(error, sent=False) from error
-        owner = _Connection(router, communicator)
         try:
             factory = await awaited(router.begin_createSession, user, password)
         except BaseException:
-            await owner.release()
+            await _Connection(router.ice_getCachedConnection(), communicator).release()
             raise
-        return router, factory, owner
+        # Proxies that are bound to it: others would open a new one when it is gone, for calls that
+        # waited, and nobody would close that.
+        connection = router.ice_getCachedConnection()
+        if connection is None:
+            raise CallFailed(Ice.ConnectionLostException(), sent=True)
+        bound = connection.createProxy(router.ice_getIdentity())
+        return self._furnished(bound, client), factory, _Connection(connection, communicator)
 
     async def aclose(self) -> None:
         """Stop the threads."""
@@ -132,16 +142,15 @@ class Communicators:
 class _Connection:
     """The one connection of a seat within the shared communicator."""
 
-    def __init__(self, router: Any, communicator: Any) -> None:
-        self._router = router
+    def __init__(self, connection: Any, communicator: Any) -> None:
+        self.connection = connection
         # IcePy crashes when a proxy is used whose communicator Python has already forgotten.
         self._communicator = communicator
 
     async def release(self) -> None:
         """Close it; what is still under way on it fails."""
-        connection = self._router.ice_getCachedConnection()
-        if connection is not None:
-            connection.close(True)
+        if self.connection is not None:
+            self.connection.close(True)
 
 
 class _Client:
@@ -152,6 +161,11 @@ class _Client:
         communicator = client.getCommunicator()
         self.router = communicator.getDefaultRouter()
         self.name = communicator.getImplicitContext().get(omero.constants.CLIENTUUID)
+
+    @property
+    def connection(self) -> Any:
+        """The connection that the router was spoken to over last."""
+        return self.router.ice_getCachedConnection()
 
     def enter(self, user: str, password: str) -> Any:
         """Log in; blocks."""

@@ -51,6 +51,11 @@ class IceTransport:
 
     # --- Sessions ------------------------------------------------------------------------------
 
+    @property
+    def sessions_held(self) -> int:
+        """How many viewers have a seat here."""
+        return len(self.sessions)
+
     async def login(self, user: str, password: SecretStr) -> SecretStr:
         """Open a session and return its uuid."""
         return (await self.sessions.login(user, password)).uuid

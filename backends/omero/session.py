@@ -65,6 +65,15 @@ class Seat:
     def __repr__(self) -> str:
         return "Seat(…)"
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the connection is gone, for whatever reason; it does not come back."""
+        connection = self._owner.connection
+        try:
+            return connection is None or connection.getInfo() is None
+        except Ice.LocalException:  # what it died of
+            return True
+
     async def factory(self) -> Any:
         """The session itself, `omero.api.ServiceFactory`."""
         return await self._service("", lambda: self._routed(self._factory))
@@ -104,7 +113,7 @@ class Seat:
         if self.is_left:
             return
         self.is_left = True
-        connection = self._router.ice_getCachedConnection()
+        connection = self._owner.connection
         if connection is not None:
             # Bound to this very connection: if it is gone, none is opened to say goodbye.
             router = Glacier2.RouterPrx.uncheckedCast(
@@ -193,6 +202,9 @@ class Sessions:
         """
         key = session.get_secret_value()
         seat = self._seats.get(key)
+        if seat is not None and seat.is_cut:
+            self.drop(seat)
+            seat = None
         if seat is None:
             # Joining is logging in with the uuid as user and password: whose password is his name
             # must not get in that way.

@@ -52,6 +52,11 @@ class OmeroTransport(Protocol):
     and for writes ChangedMeanwhile and OutcomeUnknown.
     """
 
+    @property
+    def sessions_held(self) -> int:
+        """How many sessions are kept alive from here."""
+        ...
+
     async def login(self, user: str, password: SecretStr) -> SecretStr:
         """Open a session and return its uuid, which is a secret."""
         ...

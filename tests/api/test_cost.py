@@ -40,6 +40,8 @@ def asked(query: str, **variables: Any) -> Any:
         ),
         ("{ samples(first: 500) { edges { node { code } } } }", [1, 0, 0], 500),
         ("{ samples(first: 100000) { edges { node { code } } } }", [1, 0, 0], 500),
+        ("{ samples(first: -1000) { edges { node { images { totalCount } } } } }", [1, 3, 1], 50),
+        ("{ samples(last: -1, first: 2) { edges { node { code } } } }", [1, 0, 0], 2),
         ('{ nodes(ids: ["a", "b", "c"]) { id } }', [1, 1, 1], 3),
         ('{ linkAudit(project: "p") { samples } }', [10, 10, 3], 0),
         ("{ a: samples { totalCount } b: samples { totalCount } }", [2, 0, 0], 0),
@@ -56,6 +58,9 @@ async def test_variables_count_as_what_they_stand_for() -> None:
     query = "query ($n: Int) { samples(first: $n) { edges { node { code } } } }"
     assert asked(query, n=7).nodes == 7
     assert asked(query).nodes == 50, "as long as a page is by itself"
+    assert asked(query.replace("Int", "Int = 400")).nodes == 400
+    assert asked(query.replace("Int", "Int = 400"), n=7).nodes == 7
+    assert asked(query, n=-7).nodes == 50
 
 
 async def test_many_rows_take_more_calls() -> None:

@@ -9,6 +9,7 @@ from graphql import parse
 
 from api.increments import is_incremental
 from api.limits import Limits
+from tests.increments import merged
 
 DEFERRED = "{ thing { name ... @defer { late } } }"
 PARTS = "multipart/mixed, application/json"
@@ -24,19 +25,6 @@ async def parts(client: httpx.AsyncClient, query: str, accept: str = PARTS) -> l
     first, *bodies, last = response.text.split("---")
     assert (first, last) == ("", "--\r\n")
     return [json.loads(body.partition("\r\n\r\n")[2]) for body in bodies]
-
-
-def merged(bodies: list[Any]) -> Any:
-    """Put an answer together again, as a client does."""
-    data, places = bodies[0]["data"], {}
-    for body in bodies:
-        places |= {pending["id"]: pending["path"] for pending in body.get("pending", ())}
-        for part in body.get("incremental", ()):
-            at = data
-            for step in places[part["id"]] + part.get("subPath", []):
-                at = at[step]
-            at.update(part["data"]) if "data" in part else at.extend(part["items"])
-    return data
 
 
 @pytest.mark.parametrize("accept", [PARTS, "text/event-stream"])

@@ -41,7 +41,20 @@ async def test_requests_calls_and_errors_are_counted() -> None:
     assert found["omnibis_request_seconds_count{kind=query}"] == 5
     assert found["omnibis_nodes_total{}"] == 3
     assert found["omnibis_requests_under_way{}"] == 0
+    assert found["omnibis_tasks{}"] >= 1
+    assert found["process_resident_memory_bytes{}"] > 1e7
+    assert found["process_open_fds{}"] > 3
     assert not any("Private" in name for name in found), "no series is named by a client"
+
+
+async def test_sessions_of_omero_are_counted_until_they_end() -> None:
+    async with open_house() as house:
+        assert (await scrape(house))["omnibis_omero_sessions{}"] == 0
+        token = await house.login("plant")
+        await house.login("oncology")
+        assert (await scrape(house))["omnibis_omero_sessions{}"] == 3, "and the demo's nobody's"
+        await house.data("mutation { logout { ok } }", token)
+        assert (await scrape(house))["omnibis_omero_sessions{}"] == 2
 
 
 async def test_metrics_can_be_switched_off() -> None:

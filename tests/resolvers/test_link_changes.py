@@ -43,7 +43,9 @@ def follow(house: House) -> Follow:
         visitor = Visitor({"authorization": f"Bearer {token}"}, "r-1")
         record = RequestRecord("r-1", "POST", "/graphql")
         operations = house.app.state.operations
-        prepared = operations.prepare(Parameters(QUERY, None, variables, reads_only=False), record)
+        prepared = await operations.prepare(
+            Parameters(QUERY, None, variables, reads_only=False), record
+        )
         async with aclosing(await operations.subscribe(prepared, visitor, record)) as stream:
             async for body in stream:
                 yield body

@@ -88,6 +88,9 @@ class Sessions:
         self._timed_out: dict[str, None] = {}
         self._numbers = 0
 
+    def __len__(self) -> int:
+        return len(self._open)
+
     def login(self, user: str, password: str) -> str:
         """Open a session, or join one: its uuid is then both user and password.
 

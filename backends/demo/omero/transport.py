@@ -65,6 +65,11 @@ class StoreTransport:
         self.store = store
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="omero-store")
 
+    @property
+    def sessions_held(self) -> int:
+        """How many sessions are open; nothing else keeps them."""
+        return len(self.store.sessions)
+
     async def login(self, user: str, password: SecretStr) -> SecretStr:
         """Open a session and return its uuid."""
         return SecretStr(

@@ -63,8 +63,17 @@ _SPOILT: dict[Misbehaviour, Callable[[Response], Response]] = {
 }
 
 
+LOG_LENGTH = 10_000
+
+
 class RequestLog(list[str]):
-    """The names of the methods called, in order; `counts` has the number of calls of each."""
+    """The names of the methods called last, in order; `counts` has how often each is in it."""
+
+    def note(self, method: str) -> None:
+        """Add a call; of many only the later ones are kept."""
+        self.append(method)
+        if len(self) > LOG_LENGTH:
+            del self[: LOG_LENGTH // 2]
 
     @property
     def counts(self) -> Counter[str]:
@@ -96,7 +105,7 @@ def create_openbis_server(
         compress: whether long answers are compressed for those who take it.
 
     Returns:
-        The application; `state.log` lists the names of the methods called, in order.
+        The application; `state.log` lists the names of the methods called last, in order.
 
     Raises:
         StateError: the state file cannot be used.
@@ -168,7 +177,7 @@ class _Endpoint:
         """An answer that goes wrong, or none; what is not executed is logged all the same."""
         unexecuted = _UNEXECUTED.get(misbehaviour)
         if unexecuted is not None:
-            self.log.append(method)
+            self.log.note(method)
             return unexecuted()
         if misbehaviour is Misbehaviour.LOST_SESSIONS:
             self.faults.expire_sessions()
@@ -189,7 +198,7 @@ class _Endpoint:
         identity = body.get("id") if isinstance(body, dict) else None
         try:
             method, parameters = _call_of(body)
-            self.log.append(method)
+            self.log.note(method)
             result = write(self.api.call(method, parameters), self._references)
             fragment = orjson.Fragment(orjson.dumps(result))
         except (RecursionError, orjson.JSONEncodeError):

@@ -58,8 +58,12 @@ class Sessions:
         self._live: dict[str, Session] = {}
         self._shared: dict[tuple[str, str], Session] = {}
 
+    def __len__(self) -> int:
+        return len(self._live) + len(self._shared)
+
     def open(self, user: str, creator: str | None = None) -> str:
-        """Start a session and return its token."""
+        """Start a session and return its token; those that were idle for too long are dropped."""
+        self._drop_idle()
         if self._per_user:
             own = [session for session in self._live.values() if session.user == user]
             for session in own[: len(own) + 1 - self._per_user]:
@@ -112,6 +116,11 @@ class Sessions:
         """End all sessions, as a restart of the server does."""
         self._live.clear()
         self._shared.clear()
+
+    def _drop_idle(self) -> None:
+        since = self._clock() - self._idle_seconds
+        for session in [each for each in self._live.values() if each.touched < since]:
+            del self._live[session.token]
 
     def _own(self, token: str | None) -> Session:
         session = self._live.get(token or "")

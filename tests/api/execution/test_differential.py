@@ -9,24 +9,33 @@ import asyncio
 import os
 import random
 from collections import Counter
+from dataclasses import replace
 from inspect import isawaitable
 from typing import Any
 
 import orjson
 import pytest
 from graphql import (
+    DirectiveNode,
     ExecutionResult,
+    FragmentSpreadNode,
     GraphQLError,
+    InlineFragmentNode,
+    NameNode,
+    Visitor,
     experimental_execute_incrementally,
     parse,
     validate,
+    visit,
 )
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from api import execution
 from api.execution import Shelves
+from api.increments import parts
 from api.schema import build_schema
 from resolvers.paging import encode_id
+from tests.increments import merged
 from tests.odd_world import OddWorld
 from tests.operations import Operation, Operations
 
@@ -154,6 +163,54 @@ async def test_plans_answer_as_graphql_core_does(
     assert exact > 0.97 * compared
     assert len(shelves) <= 50
     assert not caplog.records  # no plan was given up in the making
+
+
+class Deferring(Visitor):
+    """Puts `@defer` on some fragments."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._chance = random.Random(seed)  # noqa: S311 - dice
+        self.times = 0
+
+    def leave(self, node: Any, *_args: Any) -> Any:
+        if not isinstance(node, FragmentSpreadNode | InlineFragmentNode):
+            return None
+        if self._chance.random() < 0.6:
+            return None
+        self.times += 1
+        defer = DirectiveNode(name=NameNode(value="defer"))
+        return replace(node, directives=(*(node.directives or ()), defer))
+
+
+async def whole(result: Any) -> tuple[Any, int]:
+    """Return the answer put together, and how many errors there were in all its parts."""
+    if isinstance(result, ExecutionResult):
+        return execution.plain(result.data), len(result.errors or ())
+    bodies = [
+        execution.plain(body) async for body in parts(result, lambda error: {"is": str(error)})
+    ]
+    told = [*bodies, *(each for body in bodies for each in body.get("incremental", ()))]
+    told += [each for body in bodies for each in body.get("completed", ())]
+    return merged(bodies), sum(len(each.get("errors", ())) for each in told)
+
+
+@pytest.mark.parametrize("part", range(2))
+async def test_deferred_plans_answer_as_graphql_core_does(part: int) -> None:
+    shelves = Shelves(eager=True)
+    compared = 0
+    for seed in range(part, OPERATIONS // 2, 2):
+        operation = MAKER.make(seed)
+        deferring = Deferring(seed)
+        document = visit(parse(operation.text), deferring)
+        if not deferring.times or validate(SCHEMA, document):
+            continue
+        world = OddWorld(seed, odd=0.0, failing=0)
+        one = await whole(await plainly(operation, document, world))
+        other = await whole(await planned(operation, document, world, shelves))
+        assert one == other, operation
+        compared += 1
+    assert compared > 0.2 * OPERATIONS / 4
 
 
 def test_all_is_repeatable() -> None:

@@ -22,6 +22,7 @@ from backends.errors import (
     Unavailable,
 )
 from backends.omero.ice_address import IceOptions, OmeroAddress
+from backends.omero.ice_calls import CallFailed
 from tests.backends.demo.omero.laboratory import LAB, PASSWORD, laboratory
 from tests.backends.omero.ice_process import other_process
 
@@ -58,6 +59,13 @@ def threads() -> int:
 
 def files() -> int:
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+
+def sockets() -> int:
+    open_files = Path("/proc/self/fd").iterdir()
+    return sum(
+        os.path.realpath(each).rpartition("/")[2].startswith("socket:") for each in open_files
+    )
 
 
 def resident() -> int:
@@ -204,6 +212,30 @@ async def test_a_session_is_joined_once_however_many_ask_at_once(server: Any) ->
         assert answers[1:] == [[[4]]] * 19
         assert server.log.count("createSession") - before == 1
         assert server.log.count("getQueryService") == 1
+
+
+@linux
+async def test_a_connection_that_was_cut_is_not_opened_again_for_calls_that_waited(
+    server: Any,
+) -> None:
+    async with transport_to(server.ports) as transport:
+        session = await transport.login("ann", SECRET)
+        gc.collect()
+        failures = sum(isinstance(each, CallFailed) for each in gc.get_objects())
+        before = sockets()
+        for _ in range(20):
+            asked = [
+                asyncio.create_task(transport.projection(session, QUESTION, {})) for _ in range(50)
+            ]
+            await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+            server.store.faults.off = True
+            await asyncio.gather(*asked, return_exceptions=True)
+            server.store.faults.off = False
+            assert await transport.projection(session, QUESTION, {}) == [[4]]
+        await eventually(lambda: sockets() <= before)
+        del asked
+        gc.collect()
+        assert sum(isinstance(each, CallFailed) for each in gc.get_objects()) <= failures
 
 
 async def test_signs_of_life_go_out_for_all_sessions_from_one_task(server: Any) -> None:

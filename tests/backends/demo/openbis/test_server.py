@@ -187,6 +187,30 @@ async def test_the_log_lists_methods_in_order(client: Client) -> None:
     assert app.state.log == ["login", "searchSamples", "nothing"]
 
 
+async def test_the_log_does_not_grow_for_ever(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backends.demo.openbis.server.LOG_LENGTH", 10)
+    for _ in range(20):
+        await client.post("nothing")
+    await client.login()
+    log = client.http._transport.app.state.log
+    assert 5 <= len(log) <= 10
+    assert log[-1] == "login"
+
+
+async def test_sessions_that_were_idle_too_long_are_forgotten(
+    client: Client, now: list[float]
+) -> None:
+    sessions = client.http._transport.app.state.api.sessions
+    for _ in range(3):
+        await client.login()
+    assert len(sessions) == 3
+    now[0] += 13 * 3600
+    await client.login()
+    assert len(sessions) == 1
+
+
 async def test_a_host_that_is_off_raises_before_any_answer(client: Client, faults: Faults) -> None:
     faults.off = True
     with pytest.raises(ConnectionError):
