@@ -90,7 +90,9 @@ def test_workers_that_do_not_start_end_the_server() -> None:
 
 def metric(address: str, name: str) -> float:
     text = httpx.get(f"{address}/metrics", timeout=PATIENCE).text
-    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
+    found = [line for line in text.splitlines() if line.startswith(name)]
+    assert found, text
+    return sum(float(line.split()[-1]) for line in found)
 
 
 def children(pid: int) -> set[int]:
