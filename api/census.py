@@ -44,6 +44,9 @@ class Outline:
         if isinstance(value, list):
             if not self.below:
                 return len(value) - sum(each is None for each in value) if self.is_node else 0
+            key, below = next(iter(self.below.items()))
+            if len(self.below) == 1 and not (self.is_node or below.below):  # edges, mostly
+                return sum(get(each, key) is not None for each in value if each is not None)
             return sum(map(self.count, value))
         found = int(self.is_node)
         for key, outline in self.below.items():
