@@ -44,7 +44,7 @@ FIELDS = SCHEMA.query_type.fields  # type: ignore[union-attr]
 AT_ONCE = 20  # fields at the root of a document, at most
 DEEPEST = 4
 ALL = os.environ.get("OMNIBIS_TEST_VALUES") == "all"
-SOME = 17  # one in so many otherwise; no list of values is as long a period
+SOME = 61  # one in so many otherwise; no list of values is as long a period
 LOGIC = {"and", "or", "not"}  # the same filters again
 VALUES: dict[str, tuple[str, ...]] = {
     "Int": tuple(map(str, EXTREME_INTS)),
