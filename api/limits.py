@@ -42,7 +42,9 @@ class Limits(BaseModel):
         default=20_000, ge=100, description="values in variables, all told"
     )
     calls: int = Field(
-        default=200, ge=1, description="calls to the systems behind, as estimated beforehand"
+        default=200,
+        ge=1,
+        description="calls to openBIS, OMERO and the link store, as estimated beforehand",
     )
     calls_made: int = Field(
         default=2000, ge=1, description="calls to openBIS and OMERO that one request may make"
@@ -66,7 +68,9 @@ class Limits(BaseModel):
         default=60.0, gt=0, le=3600, description="seconds that a client may leave an answer unread"
     )
     connections: int = Field(
-        default=2048, ge=1, description="connections at one time; the server answers 503 beyond"
+        default=2048,
+        ge=1,
+        description="connections at one time to one process; 503 beyond",
     )
     refusal_seconds: float = Field(
         default=0.25,
@@ -74,9 +78,16 @@ class Limits(BaseModel):
         le=10,
         description="seconds, about, that a request beyond a limit waits for its refusal",
     )
-    requests: int = Field(default=256, ge=1, description="requests at one time, of all viewers")
+    requests: int = Field(
+        default=256,
+        ge=1,
+        description="requests at one time in one process; 503 beyond",
+    )
     requests_per_viewer: int = Field(
-        default=32, ge=1, description="requests at one time, of one viewer"
+        default=32,
+        ge=1,
+        description="requests at one time of one viewer, or of one address where nobody "
+        "signed in; 429 beyond",
     )
     streams_per_viewer: int = Field(
         default=32, ge=1, description="subscriptions at one time, of one viewer"
@@ -84,7 +95,8 @@ class Limits(BaseModel):
     login_failures: int = Field(
         default=10,
         ge=1,
-        description="failed logins of one user, or from one address, within five minutes",
+        description="failed logins of one user within five minutes; from one address ten times as "
+        "many",
     )
     subscriptions: int = Field(
         default=20, ge=1, description="operations at one time over one WebSocket"

@@ -84,6 +84,9 @@ class Metrics:
         self._asked = Counter(
             "omnibis_asked_calls", "Calls as estimated before running.", registry=self.registry
         )
+        self._nodes = Counter(
+            "omnibis_nodes", "Objects with ids that were answered.", registry=self.registry
+        )
         Gauge(
             "omnibis_start_time_seconds",
             "When this process began to serve.",
@@ -108,6 +111,7 @@ class Metrics:
             self._calls.labels(source).inc(calls)
         for source, milliseconds in record.milliseconds.items():
             self._backend_seconds.labels(source).inc(milliseconds / 1000)
+        self._nodes.inc(record.nodes)
         if record.asked is not None:
             self._asked.inc(record.asked.total_calls)
 

@@ -51,6 +51,7 @@ class RequestRecord:
     viewer: str | None = None  # a hash
     calls: Mapping[str, int] = field(default_factory=dict)
     milliseconds: Mapping[str, float] = field(default_factory=dict)
+    nodes: int = 0  # objects with ids that were answered
     codes: list[str] = field(default_factory=list)
     refused: bool = False  # nothing was run, although the status may be 200
     status: int = 0
@@ -62,6 +63,7 @@ class RequestRecord:
         self.viewer = viewer
         self.calls = _sums(self.calls, cost["calls"])
         self.milliseconds = _sums(self.milliseconds, cost["milliseconds"])
+        self.nodes += cost.get("nodes", 0)
 
     def line(self) -> dict[str, Any]:
         """Return what is logged."""
@@ -77,6 +79,7 @@ class RequestRecord:
             "asked": None if self.asked is None else self.asked.told(),
             "calls": dict(self.calls),
             "milliseconds": dict(self.milliseconds),
+            "nodes": self.nodes,
             "codes": sorted(set(self.codes)),
             "duration": round((time.monotonic() - self.started) * 1000, 1),
         }

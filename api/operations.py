@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +31,7 @@ from graphql import (
 
 from api.admission import Admission
 from api.auth import ANONYMOUS, DEMO_KEY, Visitor
+from api.census import Census, in_part
 from api.cost import Prices
 from api.documents import Documents, Refusal, operation_of, user_error
 from api.execution import Shelves, execute
@@ -90,6 +91,7 @@ class Operations:
         self.report = wire.report
         self._admission = wire.admission or Admission(wire.limits)
         self._prices = Prices(wire.schema._schema)  # noqa: SLF001 - Strawberry names no other way
+        self._census = Census(self._prices)
         self._graphql = wire.schema._schema  # noqa: SLF001 - Strawberry names no other way
         self._shelves = Shelves()
         self._turns = Turns()
@@ -151,7 +153,7 @@ class Operations:
             if prepared.kind is OperationType.QUERY and self._wire.renew(context):
                 context = await self.admit(visitor)
                 result = await self._run(prepared, context)
-        return self._answered(result, context, record)
+        return self._answered(prepared, result, context, record)
 
     async def deliver(
         self, prepared: Prepared, visitor: Visitor, record: RequestRecord
@@ -167,11 +169,12 @@ class Operations:
         context = await self.admit(visitor)
         result = await self._run(prepared, context)
         if isinstance(result, ExecutionResult):  # nothing was put off after all
-            return _one(self._answered(result, context, record))
-        return self._parts(result, context, record, _share(context, visitor))
+            return _one(self._answered(prepared, result, context, record))
+        return self._parts(prepared, result, context, record, _share(context, visitor))
 
     async def _parts(
         self,
+        prepared: Prepared,
         results: ExperimentalIncrementalExecutionResults,
         context: Any,
         record: RequestRecord,
@@ -179,6 +182,9 @@ class Operations:
     ) -> AsyncGenerator[Body, None]:
         seconds = self.limits.deadline_seconds + GRACE
         waiting: set[str] = set()
+        outline = self._census.outline(prepared.document, prepared.operation)
+        places: dict[str, Sequence[str | int]] = {}
+        nodes = 0
         bodies = parts(results, partial(self._format, record=record))
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(aclosing(bodies))
@@ -188,10 +194,11 @@ class Operations:
                     body = await asyncio.wait_for(anext(bodies), seconds)
                 except TimeoutError:
                     body = broken_off(waiting, self._format(_too_long(), record))
+                nodes += in_part(outline, places, body)
                 waiting |= {pending["id"] for pending in body.get("pending", ())}
                 waiting -= {completed["id"] for completed in body.get("completed", ())}
                 if not body["hasNext"]:
-                    yield {**body, **self._account(context, record)}
+                    yield {**body, **self._account(context, record, nodes)}
                     return
                 yield body
 
@@ -246,7 +253,7 @@ class Operations:
                     told = GraphQLError(str(error), original_error=error)
                     yield self.refusal((told,), record)
                     return
-                yield self._body(result, context, record)
+                yield self._body(prepared, result, context, record)
 
     async def admit(self, visitor: Visitor) -> Any:
         """Make the context of a visitor.
@@ -316,13 +323,18 @@ class Operations:
         source = create_source_event_stream(executor)
         return source if isinstance(source, AsyncIterable | ExecutionResult) else await source
 
-    def _answered(self, result: ExecutionResult, context: Context, record: RequestRecord) -> Body:
+    def _answered(
+        self, prepared: Prepared, result: ExecutionResult, context: Context, record: RequestRecord
+    ) -> Body:
         if result.data is None and not any(error.path for error in result.errors or ()):
             raise Refusal(tuple(map(user_error, result.errors or ())))
-        return self._body(result, context, record)
+        return self._body(prepared, result, context, record)
 
-    def _body(self, result: ExecutionResult, context: Context, record: RequestRecord) -> Body:
-        told = self._account(context, record)
+    def _body(
+        self, prepared: Prepared, result: ExecutionResult, context: Context, record: RequestRecord
+    ) -> Body:
+        outline = self._census.outline(prepared.document, prepared.operation)
+        told = self._account(context, record, outline.count(result.data))
         errors = [self._format(error, record) for error in result.errors or ()]
         errors = self._wire.collapse([*errors, *told.pop("errors", ())])
         body: Body = {"data": result.data}
@@ -330,9 +342,9 @@ class Operations:
             body = {"errors": errors, **body}
         return {**body, **told}
 
-    def _account(self, context: Context, record: RequestRecord) -> Body:
+    def _account(self, context: Context, record: RequestRecord, nodes: int) -> Body:
         """Tell what was spent, who answered, and which sources failed below answered fields."""
-        cost = context.cost()
+        cost = {**context.cost(), "nodes": nodes}
         record.account(context.viewer.key, cost)
         if record.asked is not None:
             cost["asked"] = record.asked.told()

@@ -39,6 +39,8 @@ NO_OMERO = (
 class _NoOmero:
     """Stands where a transport would; its lane is blocked, so that nothing ever calls it."""
 
+    sessions_held = 0
+
     async def aclose(self) -> None:
         """Close nothing."""
 

@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     openbis_url: str | None = Field(
         default=None,
         pattern=r"^https?://[^\s/?#]+",
-        description="where openBIS is: https://host[:port][/prefix]",
+        description="where openBIS is: https://host[:port][/prefix]; `omnibis serve` needs it",
     )
     openbis_ca_file: Path | None = Field(
         default=None,
@@ -78,7 +78,10 @@ class Settings(BaseSettings):
         description="openBIS's name in the links",
     )
     openbis_concurrency: int = Field(
-        default=8, ge=1, le=256, description="calls, and connections, to openBIS at one time"
+        default=8,
+        ge=1,
+        le=256,
+        description="calls, and connections, to openBIS at one time, of each process",
     )
     openbis_connect_timeout: float = Field(
         default=5.0, gt=0, le=600, description="seconds to open a connection to openBIS"
@@ -126,7 +129,10 @@ class Settings(BaseSettings):
         default="omero", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="OMERO's name in the links"
     )
     omero_concurrency: int = Field(
-        default=8, ge=1, le=256, description="calls to OMERO at one time"
+        default=8,
+        ge=1,
+        le=256,
+        description="calls to OMERO at one time, of each process",
     )
     omero_timeout: float = Field(
         default=30.0, gt=0, le=600, description="seconds for one OMERO call"
@@ -160,7 +166,7 @@ class Settings(BaseSettings):
     image_record: Literal["run-sample", "link-data-set", "none"] = Field(
         default="run-sample",
         description="what openBIS is told of registered images: an imaging run below the sample, "
-        "or a data set of kind LINK",
+        "a data set of kind LINK, or nothing (run-sample, link-data-set, none)",
     )
     image_system: str = Field(
         default="OMERO",
@@ -175,7 +181,8 @@ class Settings(BaseSettings):
     snapshot_url: SecretStr = Field(
         default=SecretStr("omnibis-snapshots"),
         min_length=1,
-        description="where cohort snapshots lie: a folder, or an fsspec URL such as s3://bucket/path",
+        description="where cohort snapshots lie, for all replicas: a folder, or an fsspec URL such "
+        "as s3://bucket/path",
     )
     workflows_url: SecretStr | None = Field(
         default=None,
@@ -183,7 +190,9 @@ class Settings(BaseSettings):
         "in its PostgreSQL",
     )
     token_key: SecretStr | None = Field(
-        default=None, description="32 random bytes in base64 that bearer tokens are encrypted with"
+        default=None,
+        description="32 random bytes in base64 that bearer tokens are encrypted with; `omnibis "
+        "serve` needs it, the same in all replicas",
     )
     token_key_previous: SecretStr | None = Field(
         default=None,
@@ -246,10 +255,14 @@ class Settings(BaseSettings):
     introspection: bool = Field(default=False, description="answer __schema and __type")
     suggestions: bool = Field(default=False, description='add "Did you mean …?" to errors')
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="what is logged"
+        default="info",
+        description="what is logged: debug, info, warning or error",
     )
     drain_seconds: float = Field(
-        default=20.0, ge=0, le=600, description="how long a stopping server finishes its requests"
+        default=20.0,
+        ge=0,
+        le=600,
+        description="seconds in which a stopping server finishes its requests, 2 at least",
     )
     limits: Limits = Field(default=Limits(), description="see the table of limits")
 

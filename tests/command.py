@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def served(*arguments: str, **environment: str) -> Iterator[Served]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # so that its workers are ended with it, whatever went wrong
     )
     try:
         assert process.stdout is not None
@@ -54,6 +56,6 @@ def served(*arguments: str, **environment: str) -> Iterator[Served]:
         else:
             raise AssertionError(process.communicate(timeout=PATIENCE)[1])
     finally:
-        if process.poll() is None:
-            process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate(timeout=PATIENCE)

@@ -11,14 +11,21 @@ import pytest
 import pytest_asyncio
 from hypothesis import settings
 
+from backends.demo.study import build_world
 from link_store.database import LinkDatabase
-from tests.house import House, open_house
+from tests.house import House, built_in, open_house
 from tests.postgres import PostgresServer, programs, serve
 
 ENGINES = ("sqlite", "postgresql")
 # Nothing is timed in tests: a busy machine may take as long as it needs for an example.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobody_changes_the_studies() -> Iterator[None]:
+    yield
+    assert not built_in.cache_info().currsize or built_in() == build_world()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 from typing import Any
 
 import httpx
@@ -13,6 +14,8 @@ from api.app import create_app
 from api.auth import TokenBox
 from api.demonstration import Demonstration, Sheet, demonstration
 from api.settings import load_settings
+from backends.demo.study import build_world
+from backends.demo.world import World
 
 BOX = TokenBox((b"d" * 32,))
 README_QUERY = """
@@ -84,13 +87,21 @@ class House:
             lane._open_until = 0.0
 
 
+@cache
+def built_in() -> World:
+    """The built-in studies, once for all houses of a run: backends make rows of their own of it."""
+    return build_world()
+
+
 @asynccontextmanager
 async def open_house(
-    sheet: Sheet | None = None, *, wire: bool = False, **given: Any
+    sheet: Sheet | None = None, *, wire: bool = False, world: World | None = None, **given: Any
 ) -> AsyncIterator[House]:
-    """Build the house and open its doors; `given` are settings."""
+    """Build the house over a world, and open its doors; `given` are settings."""
     settings = load_settings({}, **{"explorer": True, "introspection": True, **given})
-    built = demonstration(settings, sheet=sheet, wire=wire)
+    if world is None and sheet is None:  # which is loaded into the world itself
+        world = built_in()
+    built = demonstration(settings, sheet=sheet, wire=wire, world=world)
     app = create_app(settings, built.parts, BOX)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(app.router.lifespan_context(app))

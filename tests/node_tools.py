@@ -2,15 +2,19 @@
 
 `tests/node/package.json` pins them. Where Node or npm is not there, or nothing can be fetched, the
 tests that need them are skipped and say why; with `OMNIBIS_TEST_NODE=required` they fail instead.
+Several processes of tests share the cache: one installs, and the others wait for it.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,27 +30,46 @@ def node_modules() -> Path:
     """Return the folder with the tools, installed if need be; skip the test without them."""
     package = (FOLDER / "package.json").read_bytes()
     home = CACHE / hashlib.sha256(package).hexdigest()[:12]
-    done = home / "installed"
-    if not done.exists():
-        if shutil.which("node") is None or shutil.which("npm") is None:
-            _lack("Node and npm are not installed here")
-        home.mkdir(parents=True, exist_ok=True)
-        (home / "package.json").write_bytes(package)
-        command = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock"]
-        try:
-            subprocess.run(  # noqa: S603
-                [*command, "--ignore-scripts", "--loglevel=error"],
-                cwd=home,
-                check=True,
-                capture_output=True,
-                timeout=PATIENCE,
-            )
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-            _lack("npm could not install the tools of tests/node/package.json")
-        done.touch()
-    # beside node_modules, where Node looks for imports
-    shutil.copytree(FOLDER, home, dirs_exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
+    with _alone_in(home):
+        if not (home / "installed").exists():
+            _install(home, package)
+        # beside node_modules, where Node looks for imports
+        shutil.copytree(FOLDER, home, copy_function=_renew, dirs_exist_ok=True)
     return home
+
+
+def _install(home: Path, package: bytes) -> None:
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        _lack("Node and npm are not installed here")
+    (home / "package.json").write_bytes(package)
+    command = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock"]
+    try:
+        subprocess.run(  # noqa: S603
+            [*command, "--ignore-scripts", "--loglevel=error"],
+            cwd=home,
+            check=True,
+            capture_output=True,
+            timeout=PATIENCE,
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        _lack("npm could not install the tools of tests/node/package.json")
+    (home / "installed").touch()
+
+
+@contextmanager
+def _alone_in(home: Path) -> Iterator[None]:
+    """Wait until no other process installs or copies; the lock ends with the process."""
+    with (home / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _renew(source: str, place: str) -> None:
+    """Copy what has changed; what has not may be in use."""
+    there = Path(place)
+    if not there.exists() or there.read_bytes() != Path(source).read_bytes():
+        shutil.copy2(source, place)
 
 
 def run_node(script: str, *arguments: str) -> Any:

@@ -110,6 +110,7 @@ async def test_a_saved_query_pays_no_more_than_it_asked_for(open_door: House, na
     cost = answer["extensions"]["cost"]
     for source, paid in cost["calls"].items():
         assert paid <= cost["asked"]["calls"][source], (source, cost)
+    assert 0 < cost["nodes"] <= cost["asked"]["nodes"]
 
 
 async def test_the_readme_query_pays_no_more_than_it_asked_for(open_door: House) -> None:

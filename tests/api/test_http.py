@@ -52,6 +52,7 @@ async def test_answers_a_query_with_sources_and_cost(client: httpx.AsyncClient) 
                 "calls": {"omero": 3},
                 "milliseconds": {"omero": 1.5},
                 "totalCalls": 3,
+                "nodes": 0,
                 "asked": {
                     "calls": {"openbis": 0, "omero": 0, "linkStore": 0},
                     "totalCalls": 0,

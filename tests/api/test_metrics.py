@@ -24,7 +24,7 @@ async def scrape(house: House) -> dict[str, float]:
 
 async def test_requests_calls_and_errors_are_counted() -> None:
     async with open_house() as house:
-        await house.data("query Private { projects { totalCount } }")
+        await house.data("query Private { projects(first: 3) { edges { node { code } } } }")
         await house.ask("{ xyzzy }")
         await house.switch("omero", state="off")
         for _ in range(4):
@@ -39,6 +39,7 @@ async def test_requests_calls_and_errors_are_counted() -> None:
     assert found["omnibis_backend_up{source=openbis}"] == 1
     assert found["omnibis_backend_up{source=omero}"] == 0
     assert found["omnibis_request_seconds_count{kind=query}"] == 5
+    assert found["omnibis_nodes_total{}"] == 3
     assert found["omnibis_requests_under_way{}"] == 0
     assert found["omnibis_tasks{}"] >= 1
     assert found["process_resident_memory_bytes{}"] > 1e7

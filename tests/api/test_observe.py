@@ -65,6 +65,7 @@ async def test_one_line_per_request_tells_who_what_and_how_much(
         },
         "calls": {"omero": 3},
         "milliseconds": {"omero": 1.5},
+        "nodes": 0,
         "codes": [],
     }
     assert response.headers["x-request-id"] == "proxy-17.a_b"

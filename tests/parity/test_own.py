@@ -6,6 +6,7 @@ answers as one that is not there, wherever its id, its number or a cursor of it 
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -111,6 +112,27 @@ def test_anothers_operation_is_not_there_to_change(
         installation.answer(user, query, id=nowhere)
         answers = [installation.answer(user, query, id=each) for each in (secret, nowhere)]
         same(*answers, secret, nowhere, decode_id(secret)[1], NO_OPERATION)
+
+
+@pytest.mark.parametrize("user", OTHERS)
+def test_anothers_operation_is_not_there_to_follow(
+    installation: Installation, belongings: dict[str, dict[str, str]], user: str
+) -> None:
+    secret, nowhere = belongings["steward"]["Operation"], encode_id("Operation", NO_OPERATION)
+    query = "subscription ($id: ID!) { operationProgress(id: $id) { state } }"
+    streams = []
+    for each in (nowhere, secret, nowhere):
+        answer = installation.clients[user].post(
+            "/graphql",
+            json={"query": query, "variables": {"id": each}},
+            headers={"accept": "text/event-stream"},
+        )
+        assert answer.status_code == 200
+        lines = [line[6:] for line in answer.text.splitlines() if line.startswith("data: {")]
+        bodies = [json.loads(line) for line in lines]
+        names = (each, decode_id(each)[1])
+        streams.append([told(body["errors"], *names) for body in bodies])
+    assert streams[1] == streams[2] != []
 
 
 @pytest.mark.parametrize("user", OTHERS)

@@ -57,10 +57,8 @@ def amended() -> World:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def other_house() -> AsyncIterator[House]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("api.demonstration.build_world", lambda _seed: amended())
-        async with open_house() as opened:
-            yield opened
+    async with open_house(world=amended()) as opened:
+        yield opened
 
 
 async def test_a_pool_has_all_its_ancestors_once_and_no_subject(other_house: House) -> None:

@@ -49,8 +49,13 @@ def provide(options: argparse.Namespace, progress: Progress) -> None:
     if root == options.cache:
         _provide_from(root, options, progress)
         return
-    progress.step(f"{options.cache} cannot be written; building in {root}, nothing is kept")
     try:
+        if options.build_only:
+            progress.step(
+                f"{options.cache} cannot be written; nothing is built that none could keep"
+            )
+            return
+        progress.step(f"{options.cache} cannot be written; building in {root}, nothing is kept")
         _provide_from(root, options, progress)
     finally:
         shutil.rmtree(root, ignore_errors=True)

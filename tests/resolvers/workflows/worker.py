@@ -9,6 +9,7 @@ everybody else, a process that is gone. The backends run in the tests' own proce
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -116,6 +117,7 @@ def main() -> None:
     import backends.omero.ice_transport  # noqa: F401, PLC0415
     import tests.resolvers.workflows.scenarios  # noqa: F401, PLC0415
 
+    gc.freeze()  # what is imported is no child's garbage; looking for it would copy every page
     for line in sys.stdin:
         order = json.loads(line)
         systems = Systems(**order["systems"])

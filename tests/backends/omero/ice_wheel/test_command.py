@@ -143,6 +143,21 @@ def test_where_no_cache_can_be_written_ice_is_built_and_nothing_kept(
     assert "cannot be written" in capsys.readouterr().err
 
 
+def test_where_no_cache_can_be_written_nothing_is_built_for_it(
+    machine: Machine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    assert command.main(["--build-only", "--cache", str(tmp_path / "file" / "cache")]) == 0
+    assert machine.built == 0
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert "nothing is built" in capsys.readouterr().err
+
+
 def test_other_systems_are_told_to_take_a_wheel(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

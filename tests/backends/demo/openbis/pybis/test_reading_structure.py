@@ -219,7 +219,7 @@ def _email(rows: Rows, user: str) -> str:
         ({"tags": ["NO_SUCH_TAG"]}, lambda *_: False),
         ({"is_finished": True}, lambda *_: False),
     ],
-    ids=str,
+    ids=lambda each: str(each) if isinstance(each, dict) else None,
 )
 def test_experiments_by(o: Openbis, rows: Rows, filters: dict[str, Any], wanted: Any) -> None:
     found = o.get_experiments(**filters)
