@@ -41,11 +41,12 @@ ice-wheel: | $(BIN)/python
 ice: $(VENV)/ice ## install omero-py over Ice; ICE_FLAGS=--install-packages also a compiler, as root
 
 # Ice is compiled, and npm waits, while pip installs and mypy reads. What was compiled is installed
-# afterwards: no two pips write to one environment. A file of tests stays within one process.
+# afterwards: no two pips write to one environment. A file of tests stays within one process;
+# where one crashes the run ends, since xdist may wait for ever for the tests of another.
 test: ## everything CI runs: lint, types, layers, tests on JOBS processes (default: the cores)
 	@$(MAKE) --no-print-directory --jobs $(if $(filter 1,$(JOBS)),1,4) ice-wheel explorer lint types
 	@$(MAKE) --no-print-directory $(VENV)/ice
-	$(BIN)/python -m pytest $(if $(filter 1,$(JOBS)),,--numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder)
+	$(BIN)/python -m pytest $(if $(filter 1,$(JOBS)),,--numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0)
 
 lint: $(VENV)/dev ## ruff and import-linter
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

@@ -2,7 +2,7 @@
 
 What random documents reach by chance is gone through here: every scalar that a query field or its
 filter takes gets each of the extreme values of its type. Whatever it is, the answer is a value or
-an error of the list, never a failure of ours. `OMNIBIS_TEST_VALUES=all` takes all, else some.
+an error of the list, never a failure. `OMNIBIS_TEST_VALUES` takes one in so many: 1 is all.
 """
 
 from __future__ import annotations
@@ -43,8 +43,7 @@ SCHEMA = build_schema()._schema
 FIELDS = SCHEMA.query_type.fields  # type: ignore[union-attr]
 AT_ONCE = 20  # fields at the root of a document, at most
 DEEPEST = 4
-ALL = os.environ.get("OMNIBIS_TEST_VALUES") == "all"
-SOME = 17  # one in so many otherwise; no list of values is as long a period
+ONE_IN = int(os.environ.get("OMNIBIS_TEST_VALUES", "61"))  # no list of values is as long a period
 LOGIC = {"and", "or", "not"}  # the same filters again
 VALUES: dict[str, tuple[str, ...]] = {
     "Int": tuple(map(str, EXTREME_INTS)),
@@ -128,7 +127,7 @@ def _asked(name: str, field: GraphQLField) -> Iterator[str]:
 @pytest.mark.parametrize("name", sorted(set(FIELDS) - {"_entities"}))
 async def test_whatever_a_value_is_it_is_answered_as_promised(open_door: House, name: str) -> None:
     asked = list(_asked(name, FIELDS[name]))
-    asked = asked if ALL else asked[::SOME]
+    asked = asked[::ONE_IN]
     broken = []
     for start in range(0, len(asked), AT_ONCE):
         broken += await _broken(open_door, asked[start : start + AT_ONCE])

@@ -136,9 +136,9 @@ class OmeroIceServer:
         if communicator is not None:
             self._doors.forget()
             self.store.sessions.close_all()
-            communicator.destroy()
             if self._services is not None:
-                self._services.close()
+                self._services.close()  # a command that calls back afterwards would crash in Ice
+            communicator.destroy()
 
     def restart(self) -> None:
         """Stop and start again on the same ports: every session and proxy is gone."""
