@@ -1,8 +1,9 @@
 """Several processes on one port: forks them, starts one again that died, stops all at a signal.
 
 Nothing is open before the fork, so each worker makes its own connections, caches and breakers; they
-share the listening socket, and the kernel hands out the connections. Called by `omnibis serve`;
-what a worker does is `api/server.py`.
+share the listening socket, and the kernel hands out the connections. A worker whose watcher is
+killed stops, too: else nobody could stop it or replace it. Called by `omnibis serve`; what a worker
+does is `api/server.py`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -39,6 +41,7 @@ class Workers:
         self._born: dict[int, float] = {}
         self._is_stopping = False
         self._false_starts = 0
+        self._lifeline: tuple[int, int] | None = None  # a pipe that ends with this process
 
     def run(self) -> int:
         """Keep the workers running until a signal comes; return the exit status.
@@ -48,6 +51,7 @@ class Workers:
         """
         for number in STOPPING:
             signal.signal(number, self._stop)
+        self._lifeline = os.pipe()
         for _ in range(self._count):
             self._fork()
         while self._born:
@@ -80,6 +84,7 @@ class Workers:
         try:
             for number in STOPPING:
                 signal.signal(number, signal.SIG_DFL)
+            self._watch_the_watcher()
             status = self._serve()
         except BaseException:  # noqa: BLE001 - the worker ends here, whatever it was
             sys.excepthook(*sys.exc_info())
@@ -87,6 +92,18 @@ class Workers:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)
+
+    def _watch_the_watcher(self) -> None:
+        """In a worker: stop as at a signal when the process that watches is gone."""
+        assert self._lifeline is not None  # noqa: S101 - opened before the first fork
+        end, ours = self._lifeline
+        os.close(ours)  # the watcher alone holds it open
+
+        def wait() -> None:
+            os.read(end, 1)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        threading.Thread(target=wait, name="watcher", daemon=True).start()
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         """Pass the signal on; a second one, too, which ends a draining worker at once."""

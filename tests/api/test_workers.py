@@ -80,6 +80,15 @@ def test_a_worker_that_dies_is_replaced_and_a_signal_ends_all(
     assert f"Worker {first} ended with -9; starting another." in told
 
 
+def test_workers_end_with_the_process_that_watches_them(serving: subprocess.Popen[str]) -> None:
+    for _ in range(2):
+        worker(serving)
+    serving.kill()
+    assert serving.stdout is not None
+    assert serving.stdout.read() == ""  # which ends when the last of them has
+    serving.wait()
+
+
 def test_workers_that_do_not_start_end_the_server() -> None:
     done = subprocess.run(  # noqa: S603 - this very Python
         [sys.executable, "-c", FAILING], capture_output=True, text=True, timeout=60, check=False
