@@ -39,7 +39,7 @@ PEER_QUERY = QUERY.replace(", where: {type: {eq: $type}}", ", type: $type").repl
 def measure(*, quick: bool = False) -> Section:
     """Measure all of it; `quick` only sees that it runs."""
     section = Section("gateways", "(b, g) The federated question over the wire")
-    rounds, latencies = (1, (0,)) if quick else (5, (0, 5, 20))
+    rounds, latencies = (1, (0,)) if quick else (3, (0, 5, 20))
     first = 20 if quick else SAMPLES
     variables = {"project": PROJECT, "first": first, "type": TYPE}
     with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -124,7 +125,7 @@ def prepare(engine: Engine, busy_timeout: float) -> None:
             cursor = connection.cursor()
             # the time to wait comes first: the next line may have to wait already
             cursor.execute(f"PRAGMA busy_timeout = {int(busy_timeout * 1000)}")
-            cursor.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(cursor, busy_timeout)
             cursor.execute("PRAGMA synchronous = NORMAL")
             cursor.execute("PRAGMA foreign_keys = ON")
             cursor.close()
@@ -142,6 +143,24 @@ def prepare(engine: Engine, busy_timeout: float) -> None:
         statement = _BEGIN[connection.dialect.name].get(how)
         if statement is not None:
             connection.exec_driver_sql(statement)
+
+
+def _write_ahead(cursor: Any, busy_timeout: float) -> None:
+    """Turn the file to write-ahead logging, once for good.
+
+    SQLite does not wait for others while it turns a new file, as it does everywhere else: of
+    several processes that start at once, all but one would be told that it is locked.
+    """
+    until = time.monotonic() + busy_timeout
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def options(begin: Begin, dialect: str) -> dict[str, Any]:

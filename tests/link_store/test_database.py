@@ -6,12 +6,14 @@ import asyncio
 import gc
 import sqlite3
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import NullPool, create_engine, text
 
-from link_store import migrate
+from link_store import dialects, migrate
 from link_store.database import LinkDatabase
 from link_store.errors import LinkStoreError, MigrationRequired, StoreUnavailable
 from link_store.records import NewSampleLink
@@ -256,3 +258,20 @@ def test_the_tree_of_errors_is_the_one_in_its_docstring() -> None:
     }
     document = sys.modules[LinkStoreError.__module__].__doc__ or ""
     assert all(name in document for name in names)
+
+
+def test_many_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+    """SQLite itself does not wait for others while it turns to write-ahead logging."""
+    opened = threading.Barrier(8)
+
+    def open_(path: Path) -> str:
+        engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+        dialects.prepare(engine, 5.0)
+        opened.wait()
+        with engine.connect() as connection:
+            return str(connection.exec_driver_sql("PRAGMA journal_mode").scalar())
+
+    with ThreadPoolExecutor(8) as threads:
+        for number in range(20):
+            path = tmp_path / f"{number}.sqlite"
+            assert set(threads.map(open_, [path] * 8)) == {"wal"}
