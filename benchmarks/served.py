@@ -122,7 +122,7 @@ def listen() -> None:
     """Take the latency from standard input."""
     for line in sys.stdin:
         LATENCY[:] = struct.pack("d", float(line) / 1000)
-        print(float(line), flush=True)
+        print(float(line) / 1000, flush=True)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 import { DOC_EXPLORER_PLUGIN } from "@graphiql/plugin-doc-explorer";
 import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
 import { GraphiQL } from "graphiql";
-import type { GraphQLSchema } from "graphql";
+import { buildClientSchema, type GraphQLSchema, type IntrospectionQuery } from "graphql";
 import { useMemo } from "react";
 import { show } from "./answer";
 import { enrich, strip } from "./enrichment";
@@ -20,15 +20,23 @@ const WELCOME = `# One question over openBIS and OMERO.
 }
 `;
 
-/** The fetcher that GraphiQL calls; it keeps the schema that GraphiQL has read. */
+/** The fetcher that GraphiQL calls; it keeps the schema that GraphiQL reads when it begins. */
 function makeFetcher() {
-  const known: { schema: GraphQLSchema | null } = { schema: null };
+  let schema: Promise<GraphQLSchema | null> = Promise.resolve(null);
+
+  async function introspect(parameters: Parameters, headers: Record<string, string>): Promise<Answer> {
+    const answer = post(parameters, headers);
+    schema = answer.then(({ data }) => (data ? buildClientSchema(data as unknown as IntrospectionQuery) : null)).catch(() => null);
+    return answer;
+  }
 
   async function ask(parameters: Parameters, headers: Record<string, string>): Promise<Answer> {
-    if (parameters.operationName === "IntrospectionQuery") return post(parameters, headers);
+    if (parameters.operationName === "IntrospectionQuery") return introspect(parameters, headers);
     show(null);
+    // A question that is quicker than the schema waits for it: the panels draw what it adds.
+    const query = enrich(parameters.query, await schema);
     const started = performance.now();
-    const answer = await post({ ...parameters, query: enrich(parameters.query, known.schema) }, headers);
+    const answer = await post({ ...parameters, query }, headers);
     show({ answer, milliseconds: performance.now() - started });
     return { ...answer, ...("data" in answer ? { data: strip(answer.data) } : {}) };
   }
@@ -47,11 +55,11 @@ function makeFetcher() {
     );
     return operation?.kind === "OperationDefinition" && operation.operation === "subscription" ? stream(parameters, headers) : ask(parameters, headers);
   };
-  return { fetcher, known };
+  return fetcher;
 }
 
 export function App() {
-  const { fetcher, known } = useMemo(makeFetcher, []);
+  const fetcher = useMemo(makeFetcher, []);
   const shared = useMemo(() => sharedQuestion(), []);
   return (
     <GraphiQL
@@ -65,9 +73,6 @@ export function App() {
       initialVariables={shared?.variables}
       defaultEditorToolsVisibility={false}
       shouldPersistHeaders={false} // a header may be a credential
-      onSchemaChange={(schema) => {
-        known.schema = schema;
-      }}
     >
       <GraphiQL.Logo>
         <span className="logo">omnibis</span>
