@@ -72,6 +72,7 @@ def measure(*, quick: bool = False) -> Section:
             for each in delayed:
                 each.ask(str(latency))
             _compare(section, servers, latency, rounds, 8 if quick else 32)
+            print(section.markdown(), file=sys.stderr)  # it takes minutes: what there is so far
         for each in delayed:
             each.ask("0")
         _alone(section, *servers["omnibis"], quick=quick)
@@ -204,7 +205,7 @@ def _hive(stack: ExitStack, folder: Path, supergraph: Path, forks: str) -> str:
         env={"PATH": "/usr/bin:/bin", "NODE_ENV": "production", "HOME": str(folder)},
     )
     stack.callback(hive.wait)
-    stack.callback(hive.terminate)
+    stack.callback(hive.kill)  # with forks it does not end when it is asked to
     url = f"http://127.0.0.1:{port}/graphql"
     answers_at(url)
     return url
