@@ -32,24 +32,31 @@ def resolve_pixel_size(root: strawberry.Parent[ImageRecord]) -> PixelSize | None
 
 
 def facet(
-    name: str, read: Callable[..., Any], *, or_empty: bool = False, plain: bool = True
+    name: str,
+    read: Callable[..., Any],
+    *,
+    or_empty: bool = False,
+    plain: bool = True,
+    needs: Callable[[Ask], frozenset[str]] | None = None,
 ) -> Batched:
     """How a facet of images is answered, which mostly came with them.
 
     `read` without arguments returns the attribute of the name, or an empty list with `or_empty`;
-    if it does not, it is not `plain`.
+    if it does not, it is not `plain`. `needs` says what has to be fetched for what is selected; the
+    facet of the name, if it is absent.
     """
-    fetch = Fetch.of(name)
+    itself = frozenset({name})
+    needed = needs or (lambda _ask: itself)
 
-    def ready(_ask: Ask, **arguments: Any) -> Answer:
-        return lambda image: read(image, **arguments) if name in image.fetched else LATER
+    def ready(ask: Ask, **arguments: Any) -> Answer:
+        wanted = needed(ask)
+        return lambda image: read(image, **arguments) if wanted <= image.fetched else LATER
 
     async def many(images: Sequence[ImageRecord], ask: Ask, **arguments: Any) -> list[Any]:
-        found = await imaging.with_facets(ask.context, images, fetch)
+        found = await imaging.with_facets(ask.context, images, Fetch.of(*needed(ask)))
         return [each if isinstance(each, Exception) else read(each, **arguments) for each in found]
 
-    needs = fetch.names()
-    attribute = Attribute(name, lambda _ask: needs, or_empty=or_empty) if plain else None
+    attribute = Attribute(name, needed, or_empty=or_empty) if plain else None
     return Batched(many, ready, attribute)
 
 
@@ -91,24 +98,13 @@ def _address(make: Callable[..., str | None]) -> Batched:
     return Batched(ready=ready)
 
 
-def _channels() -> Batched:
-    """How channels are answered: with what is selected of them, or with more."""
-
-    def needs(ask: Ask) -> frozenset[str]:
-        return frozenset({lookahead.channels_facet(ask.tree)})
-
-    def ready(ask: Ask) -> Answer:
-        wanted = needs(ask)
-        return lambda image: (image.channels or ()) if wanted <= image.fetched else LATER
-
-    async def many(images: Sequence[ImageRecord], ask: Ask) -> list[Any]:
-        found = await imaging.with_facets(ask.context, images, Fetch.of(*needs(ask)))
-        return [each if isinstance(each, Exception) else each.channels or () for each in found]
-
-    return Batched(many, ready, Attribute("channels", needs, or_empty=True))
+def _channels_needed(ask: Ask) -> frozenset[str]:
+    return frozenset({lookahead.channels_facet(ask.tree)})
 
 
-CHANNELS = _channels()
+CHANNELS = facet(
+    "channels", lambda image: image.channels or (), or_empty=True, needs=_channels_needed
+)
 OBJECTIVE = facet("objective", lambda image: image.objective)
 INSTRUMENT = facet("instrument", lambda image: image.instrument)
 KEY_VALUES = facet("key_values", _pairs, or_empty=True)
