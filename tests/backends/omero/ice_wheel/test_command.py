@@ -128,31 +128,28 @@ def test_a_new_wheel_that_does_not_import_is_an_error_and_not_kept(
     assert machine.cache.wheel() is None
 
 
-def test_where_no_cache_can_be_written_ice_is_built_and_nothing_kept(
-    machine: Machine,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+@pytest.fixture
+def unwritable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place where no cache can be made, and an empty `temporary` beside what is in its way."""
     (tmp_path / "file").write_text("in the way")
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    assert command.main(["--cache", str(tmp_path / "file" / "cache")]) == 0
+    return tmp_path / "file" / "cache"
+
+
+def test_where_no_cache_can_be_written_ice_is_built_and_nothing_kept(
+    machine: Machine, unwritable: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["--cache", str(unwritable)]) == 0
     assert machine.version == "3.6.5"
     assert list((tmp_path / "temporary").iterdir()) == []
     assert "cannot be written" in capsys.readouterr().err
 
 
 def test_where_no_cache_can_be_written_nothing_is_built_for_it(
-    machine: Machine,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    machine: Machine, unwritable: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "file").write_text("in the way")
-    (tmp_path / "temporary").mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    assert command.main(["--build-only", "--cache", str(tmp_path / "file" / "cache")]) == 0
+    assert command.main(["--build-only", "--cache", str(unwritable)]) == 0
     assert machine.built == 0
     assert list((tmp_path / "temporary").iterdir()) == []
     assert "nothing is built" in capsys.readouterr().err
