@@ -80,6 +80,7 @@ class Downloads:
         finally:
             if context is not None:
                 record.account(context.viewer.key, context.cost())
+                context.close()
 
 
 async def _export(

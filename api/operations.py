@@ -12,7 +12,7 @@ import asyncio
 import random
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack, aclosing
+from contextlib import AsyncExitStack, ExitStack, aclosing, closing
 from dataclasses import dataclass
 from functools import partial
 from inspect import isawaitable
@@ -64,6 +64,10 @@ class Context(Protocol):
 
     def cost(self) -> dict[str, Any]:
         """What was spent on each source."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what was found for the request."""
         ...
 
 
@@ -147,13 +151,16 @@ class Operations:
             Refused: the visitor's credentials cannot be used, or the time was over.
             Refusal: nothing was run: no such operation, or variables that do not fit.
         """
-        context = await self.admit(visitor)
-        with self._admission.of(_share(context, visitor)):
-            result = await self._run(prepared, context)
-            if prepared.kind is OperationType.QUERY and self._wire.renew(context):
-                context = await self.admit(visitor)
+        with ExitStack() as contexts:
+            context = await self.admit(visitor)
+            contexts.enter_context(closing(context))
+            with self._admission.of(_share(context, visitor)):
                 result = await self._run(prepared, context)
-        return self._answered(prepared, result, context, record)
+                if prepared.kind is OperationType.QUERY and self._wire.renew(context):
+                    context = await self.admit(visitor)
+                    contexts.enter_context(closing(context))
+                    result = await self._run(prepared, context)
+            return self._answered(prepared, result, context, record)
 
     async def deliver(
         self, prepared: Prepared, visitor: Visitor, record: RequestRecord
@@ -169,6 +176,7 @@ class Operations:
         context = await self.admit(visitor)
         result = await self._run(prepared, context)
         if isinstance(result, ExecutionResult):  # nothing was put off after all
+            context.close()
             return _one(self._answered(prepared, result, context, record))
         return self._parts(prepared, result, context, record, _share(context, visitor))
 
@@ -187,6 +195,7 @@ class Operations:
         nodes = 0
         bodies = parts(results, partial(self._format, record=record))
         async with AsyncExitStack() as stack:
+            stack.enter_context(closing(context))
             await stack.enter_async_context(aclosing(bodies))
             stack.enter_context(self._admission.of(share))
             while True:
@@ -243,7 +252,8 @@ class Operations:
                 try:
                     event = await anext(stream)
                     context = await self.admit(visitor)
-                    result = await self._run(prepared, context, event)
+                    with closing(context):
+                        result = await self._run(prepared, context, event)
                 except StopAsyncIteration:
                     return
                 except Refused as refused:  # the token has expired, or the event took too long

@@ -29,8 +29,9 @@ from api.patience import patient_protocol
 BACKLOG: Final = 512
 KEEP_ALIVE: Final = 30  # seconds
 NOTICE: Final = 1.0  # seconds after SIGTERM in which connections are taken still, to be told 503
-# An answer of ten thousands of objects has no cycles: looking for some at each 700 is in vain.
-COLLECT_AFTER: Final = (50_000, 20, 20)
+# An answer of ten thousands of objects has no cycles: looking for some at each 700 is in vain. What
+# a request leaves to the collector are hundreds (tests/test_leavings.py), whatever its answer.
+COLLECT_AFTER: Final = (200_000, 20, 20)
 
 
 class ServerError(Exception):

@@ -67,6 +67,10 @@ class Batch(Generic[K, V]):
             for key, each in zip(keys, rounds, strict=True)
         ]
 
+    def close(self) -> None:
+        """Forget what was found; what is on its way still reaches those who wait."""
+        self._rounds = {}
+
     def _enlist(self, key: K) -> _Round[K]:
         current = self._open
         if current is None:

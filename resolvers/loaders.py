@@ -130,6 +130,12 @@ class Loaders:
             self._counted("history", context.services.links.history), tuple
         )
 
+    def close(self) -> None:
+        """Forget what was found."""
+        for each in vars(self).values():
+            if isinstance(each, Batch):
+                each.close()
+
     def _batch(
         self, load: Callable[[list[K]], Awaitable[Mapping[K, Any]]], missing: Callable[[], V]
     ) -> Batch[K, V]:

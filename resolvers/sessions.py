@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 from pydantic import SecretStr
@@ -110,7 +110,7 @@ async def _resume(context: RequestContext, opened: Sessions) -> None:
     viewer = Viewer(secrets.token_hex(12), opened.user, opened.openbis, opened.omero)
     own = RequestContext(viewer, context.services, context.request_id, context.call)
     own.loaders = Loaders(own)
-    with suppress(BackendError, LinkStoreError):
+    with closing(own), suppress(BackendError, LinkStoreError):
         await operations.resume_all(own)
 
 

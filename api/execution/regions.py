@@ -117,11 +117,11 @@ class Region:
             return lambda record: function(**{name: record}, **arguments)
         attribute = field.attribute
         if attribute is not None:
-            return attribute.needs(self._ask(field, ()))
+            return attribute.needs(self._ask(field))
         how = field.how
         if how is None or how.ready is None:
             return None
-        return how.ready(self._ask(field, ()), **self._arguments(field))
+        return how.ready(self._ask(field), **self._arguments(field))
 
     def _arguments(self, field: FieldPlan) -> dict[str, Any]:
         executor, first = self._executor, field.details[0]
@@ -143,12 +143,15 @@ class Region:
             config=converter.config,
         )
 
-    def _ask(self, field: FieldPlan, rows: Sequence[Row]) -> Ask:
+    def _ask(self, field: FieldPlan, rows: Sequence[Row] = ()) -> Ask:
         def path(row: int) -> list[str | int]:
             return self._field_path(field, self._chart()[id(rows[row][1])]).as_list()
 
+        # What answers at once is kept by the region, which must not know itself: it would stay,
+        # with all that was built, until Python's collector comes by.
+        where = path if rows else _unplaced
         scope = f"{field.parent.name}.{field.name}"
-        return Ask(self._executor.context_value, self._tree(field), scope, path)
+        return Ask(self._executor.context_value, self._tree(field), scope, where)
 
     def _tree(self, field: FieldPlan) -> Tree:
         executor = self._executor
@@ -308,6 +311,10 @@ def _objects(place: Place, value: Any, type_: GraphQLOutputType) -> Iterator[tup
             yield from _objects(
                 Place(place, value, index, of, Path(place.path, index, None)), item, of
             )
+
+
+def _unplaced(_row: int) -> list[str | int]:
+    raise LookupError("A value that is there at once has no place to tell of.")
 
 
 async def _given(value: Any) -> Any:

@@ -40,8 +40,9 @@ class _Steps(NamedTuple):
     registrator: bool
     type: bool
     properties: bool
-    links: tuple[tuple[str, str, Callable[[Any, Plan], Any], Plan], ...]
-    finish: Callable[[Bean, Plan, dict[str, Any]], Any]
+    # Functions of the class, not of the decoder: one that knew itself would outlive its answer.
+    links: tuple[tuple[str, str, Callable[[Decoder, Any, Plan], Any], Plan], ...]
+    finish: Callable[[Decoder, Bean, Plan, dict[str, Any]], Any]
 
 
 class Decoder:
@@ -150,22 +151,22 @@ class Decoder:
         if steps.properties:
             shared["properties"] = _properties(bean.get("properties"))
         for name, key, read, target in steps.links:
-            shared[name] = read(bean.get(key), target)
-        return steps.finish(bean, plan, shared)
+            shared[name] = read(self, bean.get(key), target)
+        return steps.finish(self, bean, plan, shared)
 
     def _study(self, plan: Plan) -> _Steps:
         """What to do with every bean under a plan; said once, since there are many beans."""
         keys = LINKS[plan.kind]
         links = tuple(
-            (name, keys[name][0], self._many if name in LISTS else self._one, target)
+            (name, keys[name][0], Decoder._many if name in LISTS else Decoder._one, target)
             for name, target in plan.links.items()
         )
         finish = {
-            Kind.SAMPLE: self._sample,
-            Kind.OMICS_DATASET: self._omics_dataset,
-            Kind.EXPERIMENT: self._experiment,
-            Kind.PROJECT: self._project,
-            Kind.SPACE: self._space,
+            Kind.SAMPLE: Decoder._sample,
+            Kind.OMICS_DATASET: Decoder._omics_dataset,
+            Kind.EXPERIMENT: Decoder._experiment,
+            Kind.PROJECT: Decoder._project,
+            Kind.SPACE: Decoder._space,
         }[plan.kind]
         leaves = plan.leaves
         steps = _Steps(

@@ -61,13 +61,14 @@ class Evaluation:
             degradations=context.degradations,
         )
         Loaders(self._context)
+        context.parts.append(self._context)
         self._asked_in = context
         self._question = question
         self._finder = Finder(self._context)
         self._units = Units(self._context, self._finder, question.unit)
-        self._specimens = Specimens(self._finder, self._note)
+        self._gaps = _Gaps()
+        self._specimens = Specimens(self._finder, self._gaps.note)
         self._sizes: Sizes | None = None
-        self._gaps: list[Gap] = []
 
     # --- The whole
 
@@ -98,7 +99,7 @@ class Evaluation:
             else:
                 base = await self._units.among(pushed)
         except (BackendError, NotSignedIn) as error:
-            self._note(error, "which candidates there are")
+            self._gaps.note(error, "which candidates there are")
             return self._answer(Verdict(NO_IDS, NO_IDS), None, ())
         verdict = Verdict.known(base)
         rest = parts[len(funnel) - 1 :] if as_written else [p for p in parts if p.filter is None]
@@ -172,7 +173,7 @@ class Evaluation:
             completeness=Completeness(
                 complete=complete,
                 at_most=at_most,
-                gaps=() if complete else tuple(self._gaps),
+                gaps=() if complete else tuple(self._gaps.found),
             ),
             funnel=funnel,
             total=len(verdict.sure),
@@ -264,12 +265,19 @@ class Evaluation:
             else:
                 found = set(await self._units.among([filter_]))
         except (BackendError, NotSignedIn) as error:
-            self._note(error, words)
+            self._gaps.note(error, words)
             return Verdict.unknown(among)
         return Verdict.known(found & among)
 
-    def _note(self, error: BackendError | NotSignedIn, words: str) -> None:
-        """Remember what could not be decided.
+
+class _Gaps:
+    """What could not be decided; apart from the evaluation, since its parts tell of theirs."""
+
+    def __init__(self) -> None:
+        self.found: list[Gap] = []
+
+    def note(self, error: BackendError | NotSignedIn, words: str) -> None:
+        """Remember a clause, in words, and the failure that keeps it undecided.
 
         Raises:
             InvalidRequest: it never can be.
@@ -278,9 +286,9 @@ class Evaluation:
             raise error
         if isinstance(error, NotSignedIn):
             error = AuthenticationFailed(error.source or Source.OPENBIS, error.message)
-        told = {(gap.failure.source, gap.clause) for gap in self._gaps}
+        told = {(gap.failure.source, gap.clause) for gap in self.found}
         if (error.source, words) not in told:
-            self._gaps.append(Gap(error, words))
+            self.found.append(Gap(error, words))
 
 
 @dataclass(slots=True)

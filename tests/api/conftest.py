@@ -42,6 +42,9 @@ class TinyContext:
     def cost(self) -> dict[str, Any]:
         return {"calls": {"omero": 3}, "milliseconds": {"omero": 1.5}, "totalCalls": 3}
 
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
 
 @strawberry.type
 class Thing:
