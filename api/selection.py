@@ -1,7 +1,8 @@
 """The fields that a query selects, as a plain tree: what look-ahead starts from.
 
 Aliases, fragments, `@skip` and `@include` are resolved here, so that `resolvers/lookahead.py` sees
-field names only. Called by the resolvers in `api/types`.
+field names only; that a field is given an argument is told below it, in brackets: `(namespace)`.
+Called by the resolvers in `api/types`.
 """
 
 from __future__ import annotations
@@ -69,6 +70,8 @@ def _collect(origin: _Origin, selections: Iterable[SelectionNode], tree: Tree) -
             continue
         if isinstance(node, FieldNode):
             below = tree.setdefault(node.name.value, {})
+            for argument in node.arguments or ():
+                below[f"({argument.name.value})"] = {}
             if node.selection_set is not None:
                 _collect(origin, node.selection_set.selections, below)
         elif isinstance(node, InlineFragmentNode):

@@ -77,15 +77,15 @@ def omics_fetch(selected: Selection) -> Fetch:
 
 def image_fetch(selected: Selection) -> Fetch:
     """What a selection below `Image` needs."""
-    names = _plain(selected, _IMAGE_FACETS)
-    if "channels" in selected:
-        names.add(channels_facet(selected["channels"]))
-    return Fetch.of(*names)
+    facets = _IMAGE_FACETS.keys() & selected.keys()
+    return Fetch.of(*(image_facet(field, selected[field]) for field in facets))
 
 
-def channels_facet(selected: Selection) -> str:
-    """What a selection below `Image.channels` needs: mostly names, a third of what there is."""
-    return "channel_names" if selected.keys() <= _CHANNEL_NAMES else "channels"
+def image_facet(field: str, selected: Selection) -> str:
+    """What a selection below a field of `Image` needs: mostly the short form, if it has one."""
+    whole = _IMAGE_FACETS[field]
+    short, enough = _SHORT.get(field, (whole, set()))
+    return short if selected.keys() <= enough else whole
 
 
 def image_dataset_fetch(selected: Selection) -> Fetch:
@@ -112,6 +112,7 @@ _SAMPLE_RELATIONS = {
     "subject": "ancestors",
 }
 _IMAGE_FACETS = {
+    "channels": "channels",
     "objective": "objective",
     "instrument": "instrument",
     "keyValues": "key_values",
@@ -119,7 +120,12 @@ _IMAGE_FACETS = {
     "roiCount": "roi_count",
     "fileset": "fileset",
 }
-_CHANNEL_NAMES = {"index", "name", "fluor", "__typename"}
+# The part of a facet that is asked for in fewer columns, and the fields that it is enough for.
+_SHORT: dict[str, tuple[str, set[str]]] = {
+    "channels": ("channel_names", {"index", "name", "fluor", "__typename"}),
+    "keyValues": ("key_value_pairs", {"key", "value", "annotationId", "__typename"}),
+    "objective": ("magnification", {"omeroId", "magnification", "__typename"}),
+}
 
 
 def _plain(selected: Selection, fields: Mapping[str, str]) -> set[str]:

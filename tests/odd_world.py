@@ -48,7 +48,7 @@ RELATIONS = frozenset(
         *("type", "properties", "space", "project", "experiment", "parents", "children"),
         *("ancestors", "descendants", "omics_datasets", "sample", "registrator", "leader"),
         *("location", "content_copies", "channels", "channel_names", "objective", "instrument"),
-        *("key_values", "tags", "roi_count", "fileset"),
+        *("key_values", "key_value_pairs", "magnification", "tags", "roi_count", "fileset"),
     }
 )
 # What tells records apart stays what it is: rows of a page are found by it.

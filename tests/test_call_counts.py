@@ -38,6 +38,14 @@ async def test_no_user_pays_more_than_eight(open_door: House, user: str, project
     assert answer["extensions"]["cost"]["totalCalls"] <= 8
 
 
+async def test_pairs_of_a_namespace_come_with_their_images(open_door: House) -> None:
+    query = """query ($first: Int!) { images(first: $first) { edges { node {
+        ours: keyValues(namespace: "omnibis") { key value } all: keyValues { key }
+        objective { magnification model }
+    } } } }"""
+    assert await calls(open_door, query, first=20) == (0, 2, 0)
+
+
 async def test_samples_without_images_do_not_ask_omero(open_door: House) -> None:
     variables = {"project": "QCLIN", "first": 50, "type": "Q_TEST_SAMPLE"}
     assert await calls(open_door, README_QUERY, **variables) == (2, 0, 1)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final, cast
 
 import msgspec
@@ -49,6 +50,14 @@ def slot(key: str) -> str:
 def get(answer: Answer | dict[str, Any], key: str) -> Any:
     """Return a field of an answer, which graphql-core may have made, or None."""
     return getattr(answer, slot(key), None) if isinstance(answer, Answer) else answer.get(key)
+
+
+def column(answers: list[Any], key: str) -> list[Any]:
+    """Return a field of each answer in a list, or None; of those that are null, too."""
+    try:
+        return list(map(attrgetter(slot(key)), answers))
+    except AttributeError:  # some are null, or graphql-core's
+        return [None if each is None else get(each, key) for each in answers]
 
 
 def put(container: Any, key: Any, value: Any) -> None:

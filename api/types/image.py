@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
 import strawberry
 
@@ -31,29 +31,36 @@ def resolve_pixel_size(root: strawberry.Parent[ImageRecord]) -> PixelSize | None
     return None if sizes == (None, None, None) else root
 
 
+NO_ARGUMENTS: Final[Mapping[str, Any]] = {}
+
+
 def facet(
+    field: str,
     name: str,
     read: Callable[..., Any],
     *,
     or_empty: bool = False,
     plain: bool = True,
-    needs: Callable[[Ask], frozenset[str]] | None = None,
 ) -> Batched:
     """How a facet of images is answered, which mostly came with them.
 
     `read` without arguments returns the attribute of the name, or an empty list with `or_empty`;
-    if it does not, it is not `plain`. `needs` says what has to be fetched for what is selected; the
-    facet of the name, if it is absent.
+    if it does not, it is not `plain`. With arguments, and where what is selected needs it, the
+    whole facet has to be fetched.
     """
-    itself = frozenset({name})
-    needed = needs or (lambda _ask: itself)
+    whole = frozenset({name})
+
+    def needed(ask: Ask, arguments: Mapping[str, Any] = NO_ARGUMENTS) -> frozenset[str]:
+        if any(value is not None for value in arguments.values()):
+            return whole
+        return frozenset({lookahead.image_facet(field, ask.tree)})
 
     def ready(ask: Ask, **arguments: Any) -> Answer:
-        wanted = needed(ask)
+        wanted = needed(ask, arguments)
         return lambda image: read(image, **arguments) if wanted <= image.fetched else LATER
 
     async def many(images: Sequence[ImageRecord], ask: Ask, **arguments: Any) -> list[Any]:
-        found = await imaging.with_facets(ask.context, images, Fetch.of(*needed(ask)))
+        found = await imaging.with_facets(ask.context, images, Fetch.of(*needed(ask, arguments)))
         return [each if isinstance(each, Exception) else read(each, **arguments) for each in found]
 
     attribute = Attribute(name, needed, or_empty=or_empty) if plain else None
@@ -98,19 +105,13 @@ def _address(make: Callable[..., str | None]) -> Batched:
     return Batched(ready=ready)
 
 
-def _channels_needed(ask: Ask) -> frozenset[str]:
-    return frozenset({lookahead.channels_facet(ask.tree)})
-
-
-CHANNELS = facet(
-    "channels", lambda image: image.channels or (), or_empty=True, needs=_channels_needed
-)
-OBJECTIVE = facet("objective", lambda image: image.objective)
-INSTRUMENT = facet("instrument", lambda image: image.instrument)
-KEY_VALUES = facet("key_values", _pairs, or_empty=True)
-TAGS = facet("tags", lambda image: image.tags or (), or_empty=True)
-ROI_COUNT = facet("roi_count", lambda image: image.roi_count or 0, plain=False)
-FILESET = facet("fileset", lambda image: image.fileset)
+CHANNELS = facet("channels", "channels", lambda image: image.channels or (), or_empty=True)
+OBJECTIVE = facet("objective", "objective", lambda image: image.objective)
+INSTRUMENT = facet("instrument", "instrument", lambda image: image.instrument)
+KEY_VALUES = facet("keyValues", "key_values", _pairs, or_empty=True)
+TAGS = facet("tags", "tags", lambda image: image.tags or (), or_empty=True)
+ROI_COUNT = facet("roiCount", "roi_count", lambda image: image.roi_count or 0, plain=False)
+FILESET = facet("fileset", "fileset", lambda image: image.fileset)
 DATASETS = Batched(_datasets)
 DATASET = Batched(_dataset)
 SAMPLE = Batched(_sample)

@@ -66,8 +66,8 @@ def image(row: Row, wanted: frozenset[str], facets: Facets) -> ImageRecord:
         size_x, size_y, size_z, size_c, size_t, bits, x, x_unit, y, y_unit, z, z_unit,
         instrument_id, fileset_id, *optics,
     ) = row  # fmt: skip
-    has_objective, has_instrument = "objective" in wanted, "instrument" in wanted
-    behind = OBJECTIVE_WIDTH if has_objective else 0
+    has_objective, has_instrument = "magnification" in wanted, "instrument" in wanted
+    behind = (OBJECTIVE_WIDTH if "objective" in wanted else _SHORT) if has_objective else 0
     fileset = facets.filesets.get(fileset_id) if "fileset" in wanted else None
     return ImageRecord(  # by position: names cost half as much again
         omero_id,
@@ -94,7 +94,7 @@ def image(row: Row, wanted: frozenset[str], facets: Facets) -> ImageRecord:
         facets.channels.get(pixels, ()) if "channel_names" in wanted else None,
         objective(optics[:behind]) if has_objective else None,
         instrument(optics[behind : behind + INSTRUMENT_WIDTH]) if has_instrument else None,
-        facets.key_values.get(omero_id, ()) if "key_values" in wanted else None,
+        facets.key_values.get(omero_id, ()) if "key_value_pairs" in wanted else None,
         facets.tags.get(omero_id, ()) if "tags" in wanted else None,
         facets.roi_counts.get(omero_id, 0) if "roi_count" in wanted else None,
         fileset,
@@ -103,15 +103,23 @@ def image(row: Row, wanted: frozenset[str], facets: Facets) -> ImageRecord:
 
 
 OBJECTIVE_WIDTH = 12
+_SHORT = 2  # its id and its magnification
 INSTRUMENT_WIDTH = 5
 
 
 def objective(row: Row) -> ObjectiveRecord | None:
-    """The objective and its settings; None for an image without."""
-    return _objective(*row)
+    """The objective and its settings, or with its magnification alone; None where there is none."""
+    return _magnification(*row) if len(row) == _SHORT else _objective(*row)
 
 
 @lru_cache(maxsize=1024, typed=True)  # thousands of images are taken with the same few
+def _magnification(omero_id: int | None, nominal: float | None) -> ObjectiveRecord | None:
+    if omero_id is None:
+        return None
+    return ObjectiveRecord(omero_id, None, None, nominal, *(None,) * 7)
+
+
+@lru_cache(maxsize=1024, typed=True)
 def _objective(*row: Any) -> ObjectiveRecord | None:
     omero_id, manufacturer, model, nominal, calibrated, aperture, immersion, correction = row[:8]
     distance, distance_unit, medium, refractive_index = row[8:]
@@ -179,13 +187,20 @@ def channel_names(rows: Iterable[Row]) -> dict[int, tuple[ChannelRecord, ...]]:
     return _frozen(found)
 
 
-def key_values(rows: Iterable[Row]) -> dict[int, tuple[KeyValueRecord, ...]]:
-    """Pairs by object; an annotation that several users linked counts once."""
+def key_values(
+    rows: Iterable[Row], *, namespaced: bool = True
+) -> dict[int, tuple[KeyValueRecord, ...]]:
+    """Pairs by object, maybe without namespace; what several users linked counts once."""
     found: dict[int, list[KeyValueRecord]] = {}
     first_link: dict[tuple[int, int], int] = {}
     current_parent = current_link = -1
     append: Callable[[KeyValueRecord], None] | None = None
-    for parent, link, annotation, namespace, key, value in rows:
+    namespace: str | None = None
+    for row in rows:
+        if namespaced:
+            parent, link, annotation, namespace, key, value = row
+        else:
+            parent, link, annotation, key, value = row
         if link != current_link or parent != current_parent:  # an annotation's pairs are together
             current_parent, current_link = parent, link
             counts = first_link.setdefault((parent, annotation), link) == link

@@ -7,6 +7,7 @@ instrument are not here: they are joined to the image itself (`images.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from backends.fetch import Fetch
@@ -17,16 +18,22 @@ from backends.records import ImagingKind, KeyValueRecord, TagRecord
 T = TypeVar("T")
 KNOWN = frozenset(
     {
-        *("channels", "channel_names", "fileset", "instrument", "key_values", "objective"),
-        *("roi_count", "tags"),
+        *("channels", "channel_names", "fileset", "instrument", "key_value_pairs", "key_values"),
+        *("magnification", "objective", "roi_count", "tags"),
     }
 )
+# What is a part of something else, and comes with it; alone it is asked for in fewer columns.
+PARTS = {
+    "channels": "channel_names",
+    "key_values": "key_value_pairs",
+    "objective": "magnification",
+}
 
 
 def wanted(fetch: Fetch) -> frozenset[str]:
-    """The facets among what is to be fetched; the names of channels come with the whole of them."""
+    """The facets among what is to be fetched, with the parts of each."""
     names = fetch.names() & KNOWN
-    return names | {"channel_names"} if "channels" in names else names
+    return names | {part for whole, part in PARTS.items() if whole in names}
 
 
 async def load(ask: Ask, names: frozenset[str], scope: Scope) -> decode.Facets:
@@ -40,7 +47,8 @@ async def load(ask: Ask, names: frozenset[str], scope: Scope) -> decode.Facets:
         facets.channels = _merged(rows, decode.channels if whole else decode.channel_names)
 
     async def pairs() -> None:
-        facets.key_values = await key_values(ask, ImagingKind.IMAGE, scope)
+        namespaced = "key_values" in names
+        facets.key_values = await key_values(ask, ImagingKind.IMAGE, scope, namespaced=namespaced)
 
     async def labels() -> None:
         facets.tags = await tags(ask, ImagingKind.IMAGE, scope)
@@ -55,7 +63,7 @@ async def load(ask: Ask, names: frozenset[str], scope: Scope) -> decode.Facets:
 
     loaders: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
         "channel_names": channels,
-        "key_values": pairs,
+        "key_value_pairs": pairs,
         "tags": labels,
         "roi_count": rois,
         "fileset": filesets,
@@ -66,11 +74,12 @@ async def load(ask: Ask, names: frozenset[str], scope: Scope) -> decode.Facets:
 
 
 async def key_values(
-    ask: Ask, kind: ImagingKind, scope: Scope
+    ask: Ask, kind: ImagingKind, scope: Scope, *, namespaced: bool = True
 ) -> dict[int, tuple[KeyValueRecord, ...]]:
     """Key-value pairs in their order, by object; objects without any are missing."""
-    projection = queries.key_values(kind).filter(scope.condition("l.parent.id"))
-    return _merged(await ask.rows_in(scope, projection), decode.key_values)
+    projection = queries.key_values(kind, namespaced=namespaced)
+    rows = await ask.rows_in(scope, projection.filter(scope.condition("l.parent.id")))
+    return _merged(rows, partial(decode.key_values, namespaced=namespaced))
 
 
 async def tags(ask: Ask, kind: ImagingKind, scope: Scope) -> dict[int, tuple[TagRecord, ...]]:

@@ -305,6 +305,9 @@ def _with_optics(projection: Projection, wanted: frozenset[str]) -> Projection:
     """The images with objective and instrument joined, where wanted: no call of their own."""
     if "objective" in wanted:
         projection = projection.join(queries.OBJECTIVE_JOINS).select(*queries.OBJECTIVE_COLUMNS)
+    elif "magnification" in wanted:
+        projection = projection.join(queries.MAGNIFICATION_JOINS)
+        projection = projection.select(*queries.MAGNIFICATION_COLUMNS)
     if "instrument" in wanted:
         projection = projection.join(queries.INSTRUMENT_JOINS).select(*queries.INSTRUMENT_COLUMNS)
     return projection

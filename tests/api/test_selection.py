@@ -59,7 +59,10 @@ def seen(query: str, **variables: Any) -> dict[str, Any]:
     [
         ("{ root { a b } }", {"a": {}, "b": {}}),
         ("{ root { x: a y: a } }", {"a": {}}),
-        ("{ root { x: deep { a } y: deep(x: true) { b } } }", {"deep": {"a": {}, "b": {}}}),
+        (
+            "{ root { x: deep { a } y: deep(x: true) { b } } }",
+            {"deep": {"a": {}, "(x)": {}, "b": {}}},
+        ),
         ("{ root { a } root { b } }", {"a": {}, "b": {}}),
         ("{ r: root { __typename } }", {"__typename": {}}),
         ("{ root { ... { a } ... on Thing { deep { b } } } }", {"a": {}, "deep": {"b": {}}}),

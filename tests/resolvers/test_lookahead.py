@@ -117,7 +117,13 @@ def test_an_omics_dataset_is_read_with_what_is_selected(selected: str, fetch: Fe
         ("channels{index name fluor __typename}", Fetch.of("channel_names")),
         ("channels{name emission{value}}", Fetch.of("channels")),
         (
-            "objective{model} instrument{model} keyValues{key} tags{value} fileset{files{name}}",
+            "objective{magnification} keyValues{key value annotationId}",
+            Fetch.of("key_value_pairs", "magnification"),
+        ),
+        ("keyValues{key namespace}", Fetch.of("key_values")),
+        ("keyValues{(namespace) key}", Fetch.of("key_values")),
+        (
+            "instrument{model} keyValues{namespace} tags{value} fileset{omeroId} objective{model}",
             Fetch.of("fileset", "instrument", "key_values", "objective", "tags"),
         ),
     ],

@@ -41,8 +41,10 @@ def test_facets_that_were_fetched_and_are_empty_differ_from_those_that_were_not(
             "channels",
             "channel_names",
             "objective",
+            "magnification",
             "instrument",
             "key_values",
+            "key_value_pairs",
             "tags",
             "roi_count",
             "fileset",
@@ -94,6 +96,12 @@ def test_pairs_keep_order_and_duplicates_but_not_second_links() -> None:
     ]
     pair = KeyValueRecord(3, "ns", "k", "v")
     assert decode.key_values(rows) == {1: (pair, pair), 2: (KeyValueRecord(4, None, "k", ""),)}
+    plain = [[parent, link, note, key, value] for parent, link, note, _, key, value in rows]
+    pair = KeyValueRecord(3, None, "k", "v")
+    assert decode.key_values(plain, namespaced=False) == {
+        1: (pair, pair),
+        2: (KeyValueRecord(4, None, "k", ""),),
+    }
 
 
 def test_a_tag_linked_twice_counts_once() -> None:

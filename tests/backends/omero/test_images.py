@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from pydantic import SecretStr
 
 from backends.demo.world import World
@@ -85,7 +86,7 @@ async def test_one_confocal_image_with_all_that_belongs_to_it(
     assert [tag.value for tag in image.tags] == [
         row["textValue"] for row in rows["TagAnnotation"] if row["id"] in notes
     ]
-    assert image.fetched == {*FACETS, "channel_names"}
+    assert image.fetched == {*FACETS, "channel_names", "key_value_pairs", "magnification"}
 
 
 async def test_names_of_channels_come_alone_where_no_more_is_wanted(
@@ -102,6 +103,29 @@ async def test_names_of_channels_come_alone_where_no_more_is_wanted(
             (each.index, each.name, each.fluor) for each in whole[number].channels or ()
         ]
     assert any(image.channels for image in short.values())
+
+
+async def test_pairs_and_magnifications_come_alone_where_no_more_is_wanted(
+    client: OmeroClient, session: SecretStr, world: World
+) -> None:
+    ids = [row["id"] for row in world.omero.rows["Image"]]
+    fetch = Fetch.of("key_value_pairs", "magnification", "instrument")
+    short = await client.images_by_ids(session, ids, fetch, Call())
+    fetch = Fetch.of("key_values", "objective", "instrument")
+    whole = await client.images_by_ids(session, ids, fetch, Call())
+    for number, image in short.items():
+        assert image.fetched == {"key_value_pairs", "magnification", "instrument"}
+        there = whole[number]
+        assert image.instrument == there.instrument
+        assert there.key_values is not None
+        assert image.key_values == tuple(replace(each, namespace=None) for each in there.key_values)
+        assert (image.objective is None) == (there.objective is None)
+        if image.objective is not None and there.objective is not None:
+            assert image.objective.omero_id == there.objective.omero_id
+            assert image.objective.nominal_magnification == there.objective.nominal_magnification
+            assert image.objective.model is None
+    for attribute in ("key_values", "objective", "instrument"):
+        assert any(getattr(image, attribute) for image in short.values()), attribute
 
 
 @pytest.mark.parametrize("number", [1, 10, 390])
