@@ -47,6 +47,7 @@ from backends.omero.ice_address import IceOptions, OmeroAddress
 from backends.omero.transport import OmeroTransport
 from backends.openbis.client import OpenbisClient
 from backends.openbis.transport import AsgiTransport, HttpTransport
+from backends.precedence import Precedence
 from link_store.database import LinkDatabase
 from link_store.records import NewSampleLink
 from link_store.snapshots import SnapshotStore
@@ -120,9 +121,20 @@ def demonstration(
     faults = {"openbis": Faults(), "omero": Faults()}
     for name in without:
         faults[name].off = True
+    precedence = Precedence()
     lanes = {
-        "openbis": _lane(Source.OPENBIS, settings.openbis_concurrency, settings.openbis_timeout),
-        "omero": _lane(Source.OMERO, settings.omero_concurrency, settings.omero_timeout),
+        "openbis": Lane(
+            Source.OPENBIS,
+            concurrency=settings.openbis_concurrency,
+            timeout=settings.openbis_timeout,
+            precedence=precedence,
+        ),
+        "omero": Lane(
+            Source.OMERO,
+            concurrency=settings.omero_concurrency,
+            timeout=settings.omero_timeout,
+            precedence=precedence,
+        ),
     }
     installation = create_openbis_server(world.openbis, faults=faults["openbis"], compress=wire)
     served = Alongside(installation, listen(LOOPBACK, 0)) if wire else None
@@ -232,10 +244,6 @@ def _over_ice(settings: Settings, server: OmeroIceServer) -> OmeroTransport:
         invocation_timeout=settings.omero_timeout,
     )
     return ice_transport(address, options)
-
-
-def _lane(source: Source, concurrency: int, timeout: float) -> Lane:
-    return Lane(source, concurrency=concurrency, timeout=timeout)
 
 
 async def seed_links(links: LinkStore, world: World) -> None:

@@ -23,6 +23,7 @@ from backends.omero.ice_address import AddressError, IceOptions, OmeroAddress
 from backends.omero.transport import OmeroTransport
 from backends.openbis.client import OpenbisClient
 from backends.openbis.transport import HttpTransport
+from backends.precedence import Precedence
 from link_store.database import LinkDatabase
 from link_store.snapshots import SnapshotStore
 from link_store.store import LinkStore
@@ -56,11 +57,15 @@ def wire_parts(settings: Settings, *, embedded_omero: bool = False) -> Parts:
         SettingsError: a setting is missing or of no use, or OMERO is named but omero-py is not
             installed.
     """
+    precedence = Precedence()
     openbis_lane = Lane(
-        Source.OPENBIS, concurrency=settings.openbis_concurrency, timeout=settings.openbis_timeout
+        Source.OPENBIS,
+        concurrency=settings.openbis_concurrency,
+        timeout=settings.openbis_timeout,
+        precedence=precedence,
     )
     openbis = OpenbisClient(openbis_transport(settings), openbis_lane)
-    omero_lane, omero_transport = _omero(settings, embedded=embedded_omero)
+    omero_lane, omero_transport = _omero(settings, precedence, embedded=embedded_omero)
     omero = OmeroClient(omero_transport, omero_lane)
     database = LinkDatabase(settings.database_url.get_secret_value())
     links = LinkStore(database, settings.openbis_instance, settings.omero_instance)
@@ -132,11 +137,16 @@ def openbis_transport(settings: Settings) -> HttpTransport:
         raise SettingsError(str(error)) from None
 
 
-def _omero(settings: Settings, *, embedded: bool) -> tuple[Lane, OmeroTransport]:
+def _omero(
+    settings: Settings, precedence: Precedence, *, embedded: bool
+) -> tuple[Lane, OmeroTransport]:
     if settings.omero_host is None and not embedded:
         return Lane(Source.OMERO, blocked=NO_OMERO), cast("OmeroTransport", _NoOmero())
     lane = Lane(
-        Source.OMERO, concurrency=settings.omero_concurrency, timeout=settings.omero_timeout
+        Source.OMERO,
+        concurrency=settings.omero_concurrency,
+        timeout=settings.omero_timeout,
+        precedence=precedence,
     )
     if not embedded:
         return lane, omero_transport(settings)

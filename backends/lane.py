@@ -13,9 +13,11 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from backends.errors import BackendError, BudgetSpent, Source, TimedOut, Unavailable
+from backends.precedence import Precedence, Turn
 
 T = TypeVar("T")
 
@@ -48,13 +50,15 @@ class Call:
     """What a request hands down with every backend call: its meter, its deadline, its budget.
 
     `deadline` is a reading of `time.monotonic`, or None for no limit but the lane's own; `budget`
-    is how many calls may be made in all, or None; `span` is opened around each of them.
+    is how many calls may be made in all, or None; `span` is opened around each of them. `since` is
+    when the request came, by the same clock: large answers to older ones are read first.
     """
 
     meter: Meter = field(default_factory=Meter)
     deadline: float | None = None
     budget: int | None = None
     span: Callable[[Source, str], AbstractContextManager[None]] = no_span
+    since: float = field(default_factory=time.monotonic)
 
 
 class Lane:
@@ -72,6 +76,7 @@ class Lane:
             those which failed together do not come back together.
         blocked: why this way leads nowhere, in a sentence for the client; every call is refused
             with it, and none is attempted.
+        precedence: whose large answers are read first; the same for all lanes of a process.
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class Lane:
         patience: float = 1.0,
         pause: float = 0.1,
         blocked: str | None = None,
+        precedence: Precedence | None = None,
     ) -> None:
         self.source = source
         self._slots = asyncio.Semaphore(concurrency)
@@ -94,6 +100,7 @@ class Lane:
         self._patience = min(patience, timeout)
         self._pause = pause
         self._blocked = blocked
+        self._precedence = precedence or Precedence()
         self._failures = 0
         self._open_until = 0.0
         self._probes: set[asyncio.Future[Any]] = set()
@@ -104,6 +111,10 @@ class Lane:
         if self._blocked is not None:
             return True
         return self._failures >= self._threshold and time.monotonic() < self._open_until
+
+    def turn(self, call: Call) -> Turn:
+        """Return what the reader of an answer to this request has to await before it reads it."""
+        return partial(self._precedence.take, call.since)
 
     async def call(
         self,

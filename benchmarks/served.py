@@ -32,6 +32,7 @@ from api.settings import load_settings
 from api.workers import Workers
 from backends.demo.omero.transport import StoreTransport
 from backends.openbis.transport import AsgiTransport
+from backends.precedence import Turn
 from resolvers.context import RequestContext
 
 LATENCY = mmap.mmap(-1, 8)  # seconds, as all workers see them
@@ -60,12 +61,13 @@ def replay() -> None:
         return posted[body]
 
     async def projecting(
-        self: StoreTransport, session: Any, hql: str, params: Any, **more: Any
+        self: StoreTransport, session: Any, hql: str, params: Any, *, turn: Turn, **more: Any
     ) -> list[list[Any]]:
         await _wait()
         key = f"{hql} {params!r} {more!r}"
         if key not in rows:
             rows[key] = orjson.dumps(await projection(self, session, hql, params, **more))
+        await turn(len(rows[key]))
         found: list[list[Any]] = orjson.loads(rows[key])
         return found
 

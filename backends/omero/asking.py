@@ -81,7 +81,12 @@ class Ask:
         return await self.lane.call(
             projection.name,
             lambda: self.transport.projection(
-                self.session, hql, bound, offset=None if limit is None else 0, limit=limit
+                self.session,
+                hql,
+                bound,
+                offset=None if limit is None else 0,
+                limit=limit,
+                turn=self.lane.turn(self.call),
             ),
             self.call,
         )

@@ -27,6 +27,7 @@ from backends.omero.ice_write import delete, save
 from backends.omero.session import Seat, Sessions
 from backends.omero.transport import HqlValue, OmeroIdentity, RInt
 from backends.omero.write import Change, Deletion, Saved, verify
+from backends.precedence import Turn, at_once
 
 T = TypeVar("T")
 
@@ -126,6 +127,7 @@ class IceTransport:
         group: int = ALL_GROUPS,
         offset: int | None = None,
         limit: int | None = None,
+        turn: Turn = at_once,
     ) -> list[list[Any]]:
         """Run one HQL projection."""
         try:
@@ -139,7 +141,7 @@ class IceTransport:
             query = await seat.service("IQuery", group=group)
             if self._unreadable < UNREADABLE_AT_MOST:
                 try:
-                    return await self._ask_raw(seat, query, request)
+                    return await self._ask_raw(seat, query, request, turn)
                 except raw.Unreadable:
                     self._unreadable += 1
                     self.typed_replies += 1
@@ -243,8 +245,8 @@ class IceTransport:
             return True
         return False
 
-    async def _ask_raw(self, seat: Seat, query: Any, request: bytes) -> list[list[Any]]:
-        """Ask in bytes, and read the answer.
+    async def _ask_raw(self, seat: Seat, query: Any, request: bytes, turn: Turn) -> list[list[Any]]:
+        """Ask in bytes, and read the answer when it is its turn.
 
         Raises:
             CallFailed: the call failed, or the server raised something.
@@ -258,6 +260,7 @@ class IceTransport:
             if raised is None:
                 raise raw.Unreadable("an exception of no known type")
             raise CallFailed(raised, sent=True)
+        await turn(len(reply))
         rows = await self._rows(bytes(reply))
         self._unreadable = 0
         return rows

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from pydantic import SecretStr
 
+from backends.precedence import Turn, at_once
+
 if TYPE_CHECKING:
     from backends.omero.write import Change, Deletion, Saved
 
@@ -94,12 +96,13 @@ class OmeroTransport(Protocol):
         group: int = -1,
         offset: int | None = None,
         limit: int | None = None,
+        turn: Turn = at_once,
     ) -> list[list[Any]]:
         """Run one HQL projection and return its rows as plain values.
 
         Times come as epoch milliseconds, units as OME enumeration names (`MICROMETER`), whole
         quantities and `new map` rows as dictionaries. `group` is the OMERO call context: -1 is
-        every group that the user may read.
+        every group that the user may read. `turn` is awaited before a reply is read.
         """
         ...
 

@@ -53,9 +53,12 @@ class Wire:
             BackendError: openBIS refused or did not answer; the subclass says why.
         """
         body = rpc.encode(method, params)
+        turn = self._lane.turn(call)
 
         async def attempt() -> Any:
-            return rpc.decode(await self.transport.post(body))
+            answer = await self.transport.post(body)
+            await turn(len(answer))
+            return rpc.decode(answer)
 
         repeatable = is_read(method) if safe is None else safe
         try:

@@ -56,7 +56,7 @@ class Evaluation:
             context.viewer,
             context.services,
             context.request_id,
-            Call(self.meter, context.call.deadline),
+            Call(self.meter, context.call.deadline, since=context.call.since),
             failures=context.failures,
             degradations=context.degradations,
         )

@@ -40,6 +40,7 @@ from backends.errors import (
 )
 from backends.omero.transport import HqlValue, OmeroIdentity
 from backends.omero.write import Change, Deletion, Saved, verify
+from backends.precedence import Turn, at_once
 
 T = TypeVar("T")
 
@@ -120,8 +121,10 @@ class StoreTransport:
         group: int = -1,
         offset: int | None = None,
         limit: int | None = None,
+        turn: Turn = at_once,
     ) -> list[list[Any]]:
-        """Run one HQL projection."""
+        """Run one HQL projection; its rows are read in a thread, and wait for no turn."""
+        del turn
         return await self._run(
             lambda: self.store.projection(
                 session.get_secret_value(), hql, params, group=group, offset=offset, limit=limit

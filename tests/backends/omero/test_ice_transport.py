@@ -19,6 +19,7 @@ from backends.lane import Call, Lane
 from backends.omero import queries
 from backends.omero.client import OmeroClient
 from backends.omero.ice_address import IceOptions, OmeroAddress
+from backends.precedence import Turn, at_once
 from backends.records import ImagingKind
 
 REASON = "the extra omnibis[omero] is not installed"
@@ -46,9 +47,10 @@ class Twice(ice_transport.IceTransport):  # type: ignore[misc]
         group: int = -1,
         offset: int | None = None,
         limit: int | None = None,
+        turn: Turn = at_once,
     ) -> list[list[Any]]:
         rows: list[list[Any]] = await super().projection(
-            session, hql, params, group=group, offset=offset, limit=limit
+            session, hql, params, group=group, offset=offset, limit=limit, turn=turn
         )
         seat = await self.sessions.seat(session)
         query = await seat.service("IQuery", group=group)
