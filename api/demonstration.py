@@ -48,6 +48,7 @@ from backends.omero.transport import OmeroTransport
 from backends.openbis.client import OpenbisClient
 from backends.openbis.transport import AsgiTransport, HttpTransport
 from backends.precedence import Precedence
+from backends.readings import MEGABYTE, Readings
 from link_store.database import LinkDatabase
 from link_store.records import NewSampleLink
 from link_store.snapshots import SnapshotStore
@@ -136,16 +137,19 @@ def demonstration(
             precedence=precedence,
         ),
     }
+    readings = Readings(settings.readings_megabytes * MEGABYTE)
     installation = create_openbis_server(world.openbis, faults=faults["openbis"], compress=wire)
     served = Alongside(installation, listen(LOOPBACK, 0)) if wire else None
     openbis = OpenbisClient(
         AsgiTransport(installation) if served is None else _over_http(settings, served.address),
         lanes["openbis"],
+        readings,
     )
     store = OmeroStore(world.omero, faults=faults["omero"])
     ice = _started_ice(store) if wire else None
     omero = OmeroClient(
-        StoreTransport(store) if ice is None else _over_ice(settings, ice), lanes["omero"]
+        StoreTransport(store) if ice is None else _over_ice(settings, ice, readings),
+        lanes["omero"],
     )
     database = LinkDatabase("sqlite://")
     links = LinkStore(database, settings.openbis_instance, settings.omero_instance)
@@ -237,13 +241,13 @@ def _started_ice(store: OmeroStore) -> OmeroIceServer | None:
     return server
 
 
-def _over_ice(settings: Settings, server: OmeroIceServer) -> OmeroTransport:
+def _over_ice(settings: Settings, server: OmeroIceServer, readings: Readings) -> OmeroTransport:
     address = OmeroAddress("ssl", LOOPBACK, server.ports["ssl"])
     options = IceOptions(
         ca_file=server.certificate,
         invocation_timeout=settings.omero_timeout,
     )
-    return ice_transport(address, options)
+    return ice_transport(address, options, readings)
 
 
 async def seed_links(links: LinkStore, world: World) -> None:

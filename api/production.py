@@ -24,6 +24,7 @@ from backends.omero.transport import OmeroTransport
 from backends.openbis.client import OpenbisClient
 from backends.openbis.transport import HttpTransport
 from backends.precedence import Precedence
+from backends.readings import MEGABYTE, Readings
 from link_store.database import LinkDatabase
 from link_store.snapshots import SnapshotStore
 from link_store.store import LinkStore
@@ -64,9 +65,10 @@ def wire_parts(settings: Settings, *, embedded_omero: bool = False) -> Parts:
         timeout=settings.openbis_timeout,
         precedence=precedence,
     )
-    openbis = OpenbisClient(openbis_transport(settings), openbis_lane)
-    omero_lane, omero_transport = _omero(settings, precedence, embedded=embedded_omero)
-    omero = OmeroClient(omero_transport, omero_lane)
+    readings = Readings(settings.readings_megabytes * MEGABYTE)
+    openbis = OpenbisClient(openbis_transport(settings), openbis_lane, readings)
+    omero_lane, transport = _omero(settings, precedence, readings, embedded=embedded_omero)
+    omero = OmeroClient(transport, omero_lane)
     database = LinkDatabase(settings.database_url.get_secret_value())
     links = LinkStore(database, settings.openbis_instance, settings.omero_instance)
     snapshots = SnapshotStore(database, settings.openbis_instance, settings.omero_instance)
@@ -138,7 +140,7 @@ def openbis_transport(settings: Settings) -> HttpTransport:
 
 
 def _omero(
-    settings: Settings, precedence: Precedence, *, embedded: bool
+    settings: Settings, precedence: Precedence, readings: Readings, *, embedded: bool
 ) -> tuple[Lane, OmeroTransport]:
     if settings.omero_host is None and not embedded:
         return Lane(Source.OMERO, blocked=NO_OMERO), cast("OmeroTransport", _NoOmero())
@@ -149,7 +151,7 @@ def _omero(
         precedence=precedence,
     )
     if not embedded:
-        return lane, omero_transport(settings)
+        return lane, omero_transport(settings, readings)
     # Only who asks for it loads the demonstration and its studies.
     from backends.demo.omero.store import OmeroStore  # noqa: PLC0415
     from backends.demo.omero.transport import StoreTransport  # noqa: PLC0415
@@ -158,7 +160,7 @@ def _omero(
     return lane, StoreTransport(OmeroStore(build_world().omero))
 
 
-def omero_transport(settings: Settings) -> OmeroTransport:
+def omero_transport(settings: Settings, readings: Readings | None = None) -> OmeroTransport:
     """Make the way to the OMERO of the settings.
 
     Raises:
@@ -167,7 +169,7 @@ def omero_transport(settings: Settings) -> OmeroTransport:
     """
     address, options = omero_address(settings)
     try:
-        return ice_transport(address, options)
+        return ice_transport(address, options, readings)
     except (AddressError, IceMissing) as error:
         raise SettingsError(f"OMNIBIS_OMERO_HOST cannot be used. {error}") from None
 

@@ -83,6 +83,14 @@ class Settings(BaseSettings):
         le=256,
         description="calls, and connections, to openBIS at one time, of each process",
     )
+    readings_megabytes: int = Field(
+        default=16,
+        ge=0,
+        le=4096,
+        description="answers of openBIS and OMERO that each process remembers, so as not to read "
+        "them again when the same bytes come again; their records take several times as much; "
+        "0 reads all",
+    )
     openbis_connect_timeout: float = Field(
         default=5.0, gt=0, le=600, description="seconds to open a connection to openBIS"
     )

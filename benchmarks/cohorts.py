@@ -227,7 +227,7 @@ class Comparison:
 
 @asynccontextmanager
 async def _over_wires() -> AsyncIterator[tuple[Services, str, int]]:
-    built = demonstration(load_settings({}), wire=True)
+    built = demonstration(load_settings({}, readings_megabytes=0), wire=True)
     await built.parts.start()
     try:
         yield built.parts.services, str(built.openbis_address), built.omero_ports["ssl"]

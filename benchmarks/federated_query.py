@@ -94,7 +94,7 @@ async def report(rounds: int = ROUNDS) -> str:
 
 @asynccontextmanager
 async def _opened() -> AsyncIterator[tuple[Demonstration, httpx.AsyncClient]]:
-    settings = load_settings({})
+    settings = load_settings({}, readings_megabytes=0)  # all is read, on either side
     built = demonstration(settings)
     app = create_app(settings, built.parts, TokenBox((b"b" * 32,)))
     transport = httpx.ASGITransport(app)

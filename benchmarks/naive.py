@@ -35,8 +35,9 @@ async def measure(*, quick: bool = False) -> Section:
     """Measure both; `quick` with one sample and one latency."""
     section = Section("naive", "(b) The federated question beside a script")
     tried, rounds = (1, 1) if quick else (TRIED, 3)
-    built = demonstration(load_settings({}), wire=True)
-    app = create_app(load_settings({}), built.parts, TokenBox((b"b" * 32,)))
+    settings = load_settings({}, readings_megabytes=0)  # the script reads all anew, too
+    built = demonstration(settings, wire=True)
+    app = create_app(settings, built.parts, TokenBox((b"b" * 32,)))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(

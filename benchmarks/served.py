@@ -2,9 +2,10 @@
 
 The embedded backends answer each question once and are replayed from memory from then on, so that
 what is measured is omnibis and not the demonstration's SQL: openBIS's answers as the bytes they
-came in, OMERO's rows as JSON that is read anew each time. Each call waits for the latency that a
-line on standard input sets, in milliseconds. With `--stock`, operations are run by Strawberry's own
-executor. The first line printed is the address. See `gateways.py`, `growth.py`, `servers.py`.
+came in, OMERO's rows as JSON. Each call waits for the latency that a line on standard input sets,
+in milliseconds. All answers are read anew each time, unless `--readings` has omnibis remember what
+it read. With `--stock`, operations are run by Strawberry's own executor. The first line printed is
+the address. See `gateways.py`, `growth.py`, `servers.py`.
 """
 
 from __future__ import annotations
@@ -31,10 +32,13 @@ from api.demonstration import demonstration
 from api.settings import load_settings
 from api.workers import Workers
 from backends.demo.omero.transport import StoreTransport
+from backends.omero.table import Table
 from backends.openbis.transport import AsgiTransport
 from backends.precedence import Turn
+from backends.readings import MEGABYTE, Readings
 from resolvers.context import RequestContext
 
+REMEMBERED = 16  # megabytes of answers, as by default
 LATENCY = mmap.mmap(-1, 8)  # seconds, as all workers see them
 
 
@@ -44,8 +48,8 @@ async def _wait() -> None:
         await asyncio.sleep(seconds)
 
 
-def replay() -> None:
-    """Have the embedded backends remember their answers."""
+def replay(readings: Readings) -> None:
+    """Have the embedded backends remember their answers; OMERO's rows are read as Ice's are."""
     post, projection, ask_links = (
         AsgiTransport.post,
         StoreTransport.projection,
@@ -67,9 +71,13 @@ def replay() -> None:
         key = f"{hql} {params!r} {more!r}"
         if key not in rows:
             rows[key] = orjson.dumps(await projection(self, session, hql, params, **more))
-        await turn(len(rows[key]))
-        found: list[list[Any]] = orjson.loads(rows[key])
-        return found
+        table: Table | None = readings.find(rows[key])
+        if table is None:
+            await turn(len(rows[key]))
+            table = Table()
+            table += orjson.loads(rows[key])
+            readings.keep(rows[key], table)
+        return table
 
     async def asking(self: RequestContext, operation: str, work: Awaitable[Any]) -> Any:
         await _wait()
@@ -94,10 +102,11 @@ def stock(schema: Any, document: Any, _shelves: Any, **given: Any) -> Any:
     )
 
 
-def application() -> Any:
-    """Make the application, whoever serves it."""
+def application(megabytes: int = 0) -> Any:
+    """Make the application, whoever serves it; what it reads is kept for so many of the answers."""
     settings = load_settings(
         {
+            "OMNIBIS_READINGS_MEGABYTES": str(megabytes),
             "OMNIBIS_LIMITS_REQUESTS_PER_VIEWER": "1000",
             "OMNIBIS_LIMITS_DEADLINE_SECONDS": "600",  # for --stock on a busy machine
             "OMNIBIS_OPENBIS_TIMEOUT": "600",
@@ -109,13 +118,13 @@ def application() -> Any:
 
 def replayed() -> Any:
     """Make the application for another server, which has no way to set a latency."""
-    replay()
+    replay(Readings())
     return application()
 
 
-def serve(listener: socket.socket) -> int:
+def serve(listener: socket.socket, megabytes: int) -> int:
     """Serve until the signal, as one of the workers."""
-    app = application()
+    app = application(megabytes)
     server.run(app, listener, drain=app.state.drain, drain_seconds=1, on_started=lambda: None)
     return 0
 
@@ -132,14 +141,16 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--stock", action="store_true")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--readings", action="store_true")
     given = parser.parse_args()
-    replay()
+    megabytes = REMEMBERED if given.readings else 0
+    replay(Readings(megabytes * MEGABYTE))
     if given.stock:
         api.operations.execute = stock
     listener = server.take_port("127.0.0.1", 0)
     print(server.address_of(listener), flush=True)
     threading.Thread(target=listen, daemon=True).start()
-    sys.exit(Workers(given.workers, lambda: serve(listener)).run())
+    sys.exit(Workers(given.workers, lambda: serve(listener, megabytes)).run())
 
 
 if __name__ == "__main__":

@@ -18,10 +18,10 @@ from pydantic import SecretStr
 from backends.lane import Call, Lane
 from backends.omero.conditions import Clause, split
 from backends.omero.queries import Projection
+from backends.omero.table import Rows
 from backends.omero.transport import HqlValue, OmeroTransport
 
 T = TypeVar("T")
-Rows = list[list[Any]]
 _PLACEHOLDER = re.compile(r":(\w+)")  # no HQL of ours has a colon elsewhere
 
 

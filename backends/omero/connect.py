@@ -13,6 +13,7 @@ from backends.omero.ice_address import IceOptions, OmeroAddress
 
 if TYPE_CHECKING:
     from backends.omero.ice_transport import IceTransport
+    from backends.readings import Readings
 
 NOT_INSTALLED: Final = (
     "OMERO is reached through omero-py, which is not installed here: run "
@@ -24,7 +25,9 @@ class IceMissing(Exception):  # noqa: N818 - the name is the state
     """omero-py or Ice is not installed; the message says how to install them."""
 
 
-def ice_transport(address: OmeroAddress, options: IceOptions) -> IceTransport:
+def ice_transport(
+    address: OmeroAddress, options: IceOptions, readings: Readings | None = None
+) -> IceTransport:
     """Return the transport to a server; nothing is opened yet.
 
     Raises:
@@ -35,4 +38,4 @@ def ice_transport(address: OmeroAddress, options: IceOptions) -> IceTransport:
         from backends.omero.ice_transport import IceTransport  # noqa: PLC0415
     except ImportError:
         raise IceMissing(NOT_INSTALLED) from None
-    return IceTransport(address, options)
+    return IceTransport(address, options, readings)

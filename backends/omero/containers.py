@@ -13,11 +13,12 @@ from typing import Any, Generic, TypeVar
 from backends.fetch import Fetch
 from backends.filters import ContainerFilter, Page, PageRequest
 from backends.omero import decode, queries
-from backends.omero.asking import Ask, Rows, together
+from backends.omero.asking import Ask, together
 from backends.omero.conditions import Parameters
 from backends.omero.keyset import CONTAINER_SORTS, Keyset, empty
 from backends.omero.predicates import Predicates
 from backends.omero.queries import Projection
+from backends.omero.table import Rows
 from backends.omero.transport import HqlValue
 from backends.records import ImageDatasetRecord, ImageProjectRecord, ImagingKind
 

@@ -52,11 +52,16 @@ def quantity(value: float | None, unit: str | None) -> Quantity | None:
 class Facets:
     """What belongs to images beyond their own row, by image id; channels by pixels id."""
 
-    channels: dict[int, tuple[ChannelRecord, ...]] = field(default_factory=dict)
-    key_values: dict[int, tuple[KeyValueRecord, ...]] = field(default_factory=dict)
-    tags: dict[int, tuple[TagRecord, ...]] = field(default_factory=dict)
-    roi_counts: dict[int, int] = field(default_factory=dict)
-    filesets: dict[int, FilesetRecord] = field(default_factory=dict)
+    channels: Mapping[int, tuple[ChannelRecord, ...]] = field(default_factory=dict)
+    key_values: Mapping[int, tuple[KeyValueRecord, ...]] = field(default_factory=dict)
+    tags: Mapping[int, tuple[TagRecord, ...]] = field(default_factory=dict)
+    roi_counts: Mapping[int, int] = field(default_factory=dict)
+    filesets: Mapping[int, FilesetRecord] = field(default_factory=dict)
+
+    def parts(self) -> tuple[object, ...]:
+        """All of it; what was not wanted is the same for all."""
+        each = (self.channels, self.key_values, self.tags, self.roi_counts, self.filesets)
+        return tuple(part or None for part in each)
 
 
 def image(row: Row, wanted: frozenset[str], facets: Facets) -> ImageRecord:
@@ -208,6 +213,11 @@ def key_values(
         if append is not None:
             append(KeyValueRecord(annotation, namespace, key or "", value or ""))
     return _frozen(found)
+
+
+def key_value_pairs(rows: Iterable[Row]) -> dict[int, tuple[KeyValueRecord, ...]]:
+    """Pairs by object from rows that have no column of namespaces."""
+    return key_values(rows, namespaced=False)
 
 
 def tags(rows: Iterable[Row]) -> dict[int, tuple[TagRecord, ...]]:

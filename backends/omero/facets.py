@@ -6,13 +6,13 @@ instrument are not here: they are joined to the image itself (`images.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from functools import partial
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from backends.fetch import Fetch
 from backends.omero import decode, queries
-from backends.omero.asking import Ask, Rows, Scope, together
+from backends.omero.asking import Ask, Scope, together
+from backends.omero.table import Rows, made
 from backends.records import ImagingKind, KeyValueRecord, TagRecord
 
 T = TypeVar("T")
@@ -75,24 +75,27 @@ async def load(ask: Ask, names: frozenset[str], scope: Scope) -> decode.Facets:
 
 async def key_values(
     ask: Ask, kind: ImagingKind, scope: Scope, *, namespaced: bool = True
-) -> dict[int, tuple[KeyValueRecord, ...]]:
+) -> Mapping[int, tuple[KeyValueRecord, ...]]:
     """Key-value pairs in their order, by object; objects without any are missing."""
     projection = queries.key_values(kind, namespaced=namespaced)
     rows = await ask.rows_in(scope, projection.filter(scope.condition("l.parent.id")))
-    return _merged(rows, partial(decode.key_values, namespaced=namespaced))
+    return _merged(rows, decode.key_values if namespaced else decode.key_value_pairs)
 
 
-async def tags(ask: Ask, kind: ImagingKind, scope: Scope) -> dict[int, tuple[TagRecord, ...]]:
+async def tags(ask: Ask, kind: ImagingKind, scope: Scope) -> Mapping[int, tuple[TagRecord, ...]]:
     """Tags by object; objects without any are missing."""
     projection = queries.tags(kind).filter(scope.condition("l.parent.id"))
     return _merged(await ask.rows_in(scope, projection), decode.tags)
 
 
-def _merged(chunks: list[Rows], decoded: Callable[[Rows], dict[int, T]]) -> dict[int, T]:
+def _merged(chunks: list[Rows], decoded: Callable[[Rows], dict[int, T]]) -> Mapping[int, T]:
     """All chunks in one; what two chunks both tell of one object is the same."""
+    parts = [made(rows, decoded, decoded) for rows in chunks]
+    if len(parts) == 1:
+        return parts[0]
     merged: dict[int, T] = {}
-    for rows in chunks:
-        merged.update(decoded(rows))
+    for part in parts:
+        merged.update(part)
     return merged
 
 

@@ -25,9 +25,11 @@ from backends.omero.ice_calls import CallFailed
 from backends.omero.ice_errors import is_stale, translate, user_exception
 from backends.omero.ice_write import delete, save
 from backends.omero.session import Seat, Sessions
+from backends.omero.table import Table
 from backends.omero.transport import HqlValue, OmeroIdentity, RInt
 from backends.omero.write import Change, Deletion, Saved, verify
 from backends.precedence import Turn, at_once
+from backends.readings import Readings
 
 T = TypeVar("T")
 
@@ -42,13 +44,20 @@ class IceTransport:
     Args:
         address: the server.
         options: how it is spoken to.
+        readings: what replies were read to; without, all are read anew.
     """
 
-    def __init__(self, address: OmeroAddress, options: IceOptions | None = None) -> None:
+    def __init__(
+        self,
+        address: OmeroAddress,
+        options: IceOptions | None = None,
+        readings: Readings | None = None,
+    ) -> None:
         self.sessions = Sessions(address, options or IceOptions())
         self.typed_replies = 0  # how many replies `raw.py` could not read
         self._unreadable = 0  # of them, those since one that it could
         self._reading = asyncio.Lock()
+        self._readings = readings or Readings()
 
     # --- Sessions ------------------------------------------------------------------------------
 
@@ -260,14 +269,18 @@ class IceTransport:
             if raised is None:
                 raise raw.Unreadable("an exception of no known type")
             raise CallFailed(raised, sent=True)
-        await turn(len(reply))
-        rows = await self._rows(bytes(reply))
+        data = bytes(reply)
+        rows: Table | None = self._readings.find(data)
+        if rows is None:
+            await turn(len(data))
+            rows = await self._rows(data)
+            self._readings.keep(data, rows)
         self._unreadable = 0
         return rows
 
-    async def _rows(self, reply: bytes) -> list[list[Any]]:
+    async def _rows(self, reply: bytes) -> Table:
         """Read a reply, a step at a time; one reply after the other, so that steps stay short."""
-        rows: list[list[Any]] = []
+        rows = Table()
         async with self._reading:
             for _ in raw.read(reply, rows):
                 await asyncio.sleep(0)

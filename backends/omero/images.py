@@ -15,11 +15,12 @@ from typing import Any
 from backends.fetch import Fetch
 from backends.filters import ImageFilter, Page, PageRequest, Sort
 from backends.omero import decode, facets, queries
-from backends.omero.asking import Ask, Rows, Scope, together
+from backends.omero.asking import Ask, Scope, together
 from backends.omero.conditions import Clause, padded
 from backends.omero.keyset import IMAGE_SORTS, Keyset, empty
 from backends.omero.predicates import Predicates
 from backends.omero.queries import Projection
+from backends.omero.table import Rows, made
 from backends.omero.transport import HqlValue
 from backends.records import ImageRecord
 
@@ -95,7 +96,7 @@ async def by_ids(ask: Ask, ids: Collection[int], fetch: Fetch) -> Images:
         ask.rows_in(scope, projection), facets.load(ask, wanted, scope)
     )
     chunks, loaded = found
-    return {row[0]: decode.image(row, wanted, loaded) for rows in chunks for row in rows}
+    return _decoded(chunks, wanted, loaded)
 
 
 async def count(ask: Ask, where: ImageFilter | None) -> int:
@@ -207,17 +208,11 @@ async def _whole(
         _totals(ask, ids, wish, totals),
     )
     rows, loaded, counted = found
-    decoded: Images = {}  # an image of two datasets is one record
-
-    def record(row: Sequence[Any]) -> ImageRecord:
-        if row[0] not in decoded:
-            decoded[row[0]] = decode.image(row, wish.facets, loaded)
-        return decoded[row[0]]
-
+    decoded = _decoded(rows, wish.facets, loaded)
     pages: Pages = {}
     for dataset, below in _grouped(rows, parent=-2).items():
         total = len(below) if wish.page.key is None else counted.get(dataset, 0)
-        pages[dataset] = wish.keyset.cut(below, record, total)
+        pages[dataset] = wish.keyset.cut(below, lambda row: decoded[row[0]], total)
     return _with_totals(pages, ids, wish, counted)
 
 
@@ -277,6 +272,25 @@ def _with_totals(pages: Pages, ids: Sequence[int], wish: Wish, counted: Mapping[
                 replace(nothing, total=counted.get(dataset, 0)) if wish.page.count else nothing
             )
     return pages
+
+
+def _decoded(chunks: Sequence[Rows], wanted: frozenset[str], loaded: decode.Facets) -> Images:
+    """Images by id; one of two datasets is one record."""
+
+    def read(rows: Rows) -> Images:
+        found: Images = {}
+        for row in rows:
+            if row[0] not in found:
+                found[row[0]] = decode.image(row, wanted, loaded)
+        return found
+
+    parts = [made(rows, ("images", wanted), read, loaded.parts()) for rows in chunks]
+    if len(parts) == 1:
+        return dict(parts[0])
+    images: Images = {}
+    for part in parts:
+        images.update(part)
+    return images
 
 
 def _grouped(chunks: Sequence[Rows], *, parent: int) -> dict[int, Rows]:

@@ -3,8 +3,8 @@
 Questions are `Search`, `Get` and `Count`; several of them travel as one `executeOperations`, and so
 do the writes of one unit of work: `perform` here, `transact` in `changes.py`. Sessions are pybis'
 business, see `session.py`. Every call goes through the lane, and every failure is one of
-`backends/errors.py`. Tokens stay wrapped as secrets until the request is written. Nothing is cached
-here: that is the resolvers' business.
+`backends/errors.py`. Tokens stay wrapped as secrets until the request is written. No answer is
+cached here, that is the resolvers' business; only what the very same bytes were read to is kept.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from backends.errors import InvalidRequest, SessionExpired, Source
 from backends.lane import Call, Lane
-from backends.openbis import account, entity_types, oversight
+from backends.openbis import account, entity_types, oversight, rpc
 from backends.openbis.account import (
     OpenbisIdentity,
     OpenbisServer,
@@ -34,6 +34,7 @@ from backends.openbis.results import IN_ORDER, SYNCHRONOUSLY, results_of, whole_
 from backends.openbis.session import Sessions
 from backends.openbis.transport import OpenbisTransport
 from backends.openbis.wire import Wire
+from backends.readings import Readings
 from backends.records import EntityTypeRecord, Kind
 
 __all__ = [
@@ -53,10 +54,14 @@ class OpenbisClient(Changing, Extending):
     Args:
         transport: how requests get there; closed with the client.
         lane: limits, deadline, retry, breaker and counters for this openBIS.
+        readings: what answers were read to; without, all are read anew.
     """
 
-    def __init__(self, transport: OpenbisTransport, lane: Lane) -> None:
+    def __init__(
+        self, transport: OpenbisTransport, lane: Lane, readings: Readings | None = None
+    ) -> None:
         self._wire = Wire(transport, lane)
+        self._readings = readings or Readings()
         self._sessions = Sessions(self._wire)
 
     # --- sessions and tokens, by pybis ----------------------------------------------------------
@@ -155,14 +160,27 @@ class OpenbisClient(Changing, Extending):
         ids = count(1)
         asked = [requests(operation, ids) for operation in operations]
         flat = [request for group in asked for request in group]
-        root, results = await self._results(token, flat, call)
-        decoder = Decoder(root)
-        remaining = iter(results)
-        with undisturbed():
-            return [
-                answer(operation, [next(remaining) for _ in group], decoder)
-                for operation, group in zip(operations, asked, strict=True)
-            ]
+        if not flat:
+            return _answers(None, [], operations, asked)
+        how = tuple(operations)
+
+        def read(body: bytes) -> list[Any]:
+            root = rpc.decode(body)
+            answers = _answers(root, _results(root, flat), operations, asked)
+            self._readings.keep(body, answers, how)
+            return answers
+
+        method, params = _call(token, flat)
+        answers = await self._wire.call(
+            method,
+            params,
+            call,
+            safe=True,
+            read=read,
+            find=lambda body: self._readings.find(body, how),
+        )
+        # What is kept belongs to nobody; records and pages cannot be changed, dicts can.
+        return [dict(each) if isinstance(each, dict) else each for each in answers]
 
     async def perform(
         self,
@@ -202,23 +220,35 @@ class OpenbisClient(Changing, Extending):
         await self._sessions.aclose()
         await self._wire.aclose()
 
-    async def _results(
-        self, token: SecretStr, asked: list[Request], call: Call
-    ) -> tuple[Any, list[Any]]:
-        """The whole answer, in which references are resolved, and one result per request."""
-        secret = token.get_secret_value()
-        if not asked:
-            return None, []
-        if len(asked) == 1:
-            only = asked[0]
-            params = [secret, only.subject, only.fetch_options]
-            result = await self._wire.call(only.method, params, call)
-            return result, [result]
-        members = [request.member() for request in asked]
-        params = [secret, members, SYNCHRONOUSLY]
-        root = await self._wire.call("executeOperations", params, call, safe=True)
-        results = results_of(root, len(asked))
-        return root, [
-            result.get("searchResult") if request.verb == "search" else result
-            for request, result in zip(asked, results, strict=True)
+
+def _call(token: SecretStr, asked: list[Request]) -> tuple[str, list[Any]]:
+    """The one call that all requests travel in: its method and parameters."""
+    secret = token.get_secret_value()
+    if len(asked) == 1:
+        (only,) = asked
+        return only.method, [secret, only.subject, only.fetch_options]
+    members = [request.member() for request in asked]
+    return "executeOperations", [secret, members, SYNCHRONOUSLY]
+
+
+def _results(root: Any, asked: list[Request]) -> list[Any]:
+    """One result per request, from the whole answer."""
+    if len(asked) == 1:
+        return [root]
+    return [
+        result.get("searchResult") if request.verb == "search" else result
+        for request, result in zip(asked, results_of(root, len(asked)), strict=True)
+    ]
+
+
+def _answers(
+    root: Any, results: list[Any], operations: Sequence[Operation], asked: list[list[Request]]
+) -> list[Any]:
+    """The answer to each operation; references are resolved in the whole of `root`."""
+    decoder = Decoder(root)
+    remaining = iter(results)
+    with undisturbed():
+        return [
+            answer(operation, [next(remaining) for _ in group], decoder)
+            for operation, group in zip(operations, asked, strict=True)
         ]
