@@ -56,7 +56,9 @@ EDGES = f"""query ($p: String!) {{ project(identifier: $p) {{ samples(first: 500
 SMALL = """{ project(identifier: "/A/B") { permId code identifier description registeredAt
   modifiedAt space registrator { userId firstName lastName } } }"""
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
-FACETS = frozenset({"channels", "objective", "key_values"})
+FACETS = frozenset(
+    {"channels", "channel_names", "objective", "magnification", "key_values", "key_value_pairs"}
+)
 
 
 async def measure(*, quick: bool = False) -> Section:

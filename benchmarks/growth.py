@@ -18,6 +18,7 @@ import httpx
 import orjson
 
 from api.demonstration import Demonstration
+from backends.readings import Readings
 from benchmarks import served
 from benchmarks.federated_query import PROJECT, QUERY, TYPE, _opened
 from benchmarks.page import Section, settled, turns
@@ -41,7 +42,7 @@ async def measure(*, quick: bool = False) -> Section:
     """Measure it; `quick` goes to 10,000 only."""
     section = Section("growth", "(f) Growth from 390 to a million linked samples")
     sizes, rounds = (SIZES[:2], 5) if quick else (SIZES, 40)
-    served.replay()
+    served.replay(Readings())
     calls, works = [], {}
     async with AsyncExitStack() as houses:  # one of each size, so that they are asked in turns
         for size in sizes:
