@@ -25,7 +25,7 @@ from graphql import (
 )
 
 from api.cost import Prices
-from api.execution.answers import column, get
+from api.execution.answers import Answer, column, slot
 
 REMEMBERED: Final = 512  # operations
 
@@ -36,6 +36,7 @@ class Outline:
 
     is_node: bool = False
     below: dict[str, Outline] = field(default_factory=dict)
+    slot: str = ""  # where an answer holds it
 
     def count(self, value: Any) -> int:
         """Count the nodes in what stands at this place."""
@@ -49,8 +50,12 @@ class Outline:
                 return len(value) - column(value, key).count(None)
             return sum(map(self.count, value))
         found = int(self.is_node)
-        for key, outline in self.below.items():
-            found += outline.count(get(value, key))
+        if isinstance(value, Answer):
+            for outline in self.below.values():
+                found += outline.count(getattr(value, outline.slot, None))
+        else:
+            for key, outline in self.below.items():
+                found += outline.count(value.get(key))
         return found
 
     def at(self, path: Iterable[str | int]) -> Outline:
@@ -119,7 +124,7 @@ class Census:
             if not is_composite_type(type_):
                 continue
             key = (selection.alias or selection.name).value
-            below = outline.below.setdefault(key, Outline())
+            below = outline.below.setdefault(key, Outline(slot=slot(key)))
             below.is_node = below.is_node or self._prices.is_node(type_)
             self._add(below, type_, selection.selection_set, fragments)
 

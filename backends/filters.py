@@ -217,8 +217,7 @@ class PageRequest(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
         return msgspec.structs.replace(self, key=key)
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class Page(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """Rows in order with the key of each, whether more lie beyond, and the total if asked for."""
 
     items: tuple[T, ...]

@@ -88,6 +88,7 @@ class _Writer:
         self._functions: list[str] = []
         self._variables = 0
         self._starts: list[str] = []  # what the function that is being written begins with
+        self._loops = 0  # around what is being written, within the function
 
     def constant(self, _kind: str, value: Any) -> str:
         """Return the name of a constant."""
@@ -110,6 +111,7 @@ class _Writer:
             nullable: whether the type itself says if None is an answer; else None never is.
         """
         outer, self._starts = self._starts, []
+        loops, self._loops = self._loops, 0
         body: list[str] = []
         if nullable:
             self._complete(body, type_, "v", selected, 1)
@@ -117,7 +119,7 @@ class _Writer:
             inner = type_ if isinstance(type_, GraphQLNonNull) else GraphQLNonNull(type_)
             self._complete(body, inner, "v", selected, 1)
         self._functions += [f"def {name}(v):", *self._starts, *body, "    return v"]
-        self._starts = outer
+        self._starts, self._loops = outer, loops
 
     def build(self, numbered: list[FieldPlan], result: str) -> Callable[..., Any]:
         """Compile what was written into `bind`."""
@@ -167,7 +169,9 @@ class _Writer:
                 f"{pad}{items} = []",
                 f"{pad}for {item} in {v}:",
             ]
+            self._loops += 1
             self._complete(lines, of, item, selected, depth + 1)
+            self._loops -= 1
             lines += [f"{pad}    {items}.append({item})", f"{pad}{v} = {items}"]
             return
         assert selected is not None  # noqa: S101 - every object has a selection
@@ -182,7 +186,17 @@ class _Writer:
         pad = "    " * depth
         passed, check = self._gates.of(plan)
         gate = self.constant("gate", passed)
-        lines.append(f"{pad}if type({v}) not in {gate}: {self.constant('check', check)}({v})")
+        looks = f"if type({v}) not in {gate}: {self.constant('check', check)}({v})"
+        if self._loops:  # all are of one class, as a rule: it is looked up for the first one
+            last = self._fresh()
+            self._starts.append(f"    {last} = None")
+            lines += [
+                f"{pad}if type({v}) is not {last}:",
+                f"{pad}    {looks}",
+                f"{pad}    {last} = type({v})",
+            ]
+        else:
+            lines.append(pad + looks)
         late: list[str] = []
         self._sight(lines, v, plan, depth)
         values = [self._field(lines, v, each, late, depth) for each in plan.fields.values()]

@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 
 def resolve_pixel_size(root: strawberry.Parent[ImageRecord]) -> PixelSize | None:
     """Return the pixel sizes, if any is known."""
-    sizes = (root.pixel_size_x, root.pixel_size_y, root.pixel_size_z)
-    return None if sizes == (None, None, None) else root
+    known = (
+        root.pixel_size_x is not None
+        or root.pixel_size_y is not None
+        or root.pixel_size_z is not None
+    )
+    return root if known else None
 
 
 NO_ARGUMENTS: Final[Mapping[str, Any]] = {}

@@ -9,8 +9,10 @@ A single dataset, or a very large one, is a search with a limit.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from backends.fetch import Fetch
 from backends.filters import ImageFilter, Page, PageRequest, Sort
@@ -269,7 +271,9 @@ def _with_totals(pages: Pages, ids: Sequence[int], wish: Wish, counted: Mapping[
         if dataset not in pages:
             nothing: Page[ImageRecord] = empty(wish.page)
             pages[dataset] = (
-                replace(nothing, total=counted.get(dataset, 0)) if wish.page.count else nothing
+                msgspec.structs.replace(nothing, total=counted.get(dataset, 0))
+                if wish.page.count
+                else nothing
             )
     return pages
 
@@ -297,8 +301,13 @@ def _grouped(chunks: Sequence[Rows], *, parent: int) -> dict[int, Rows]:
     """Rows by parent in their order, a pair that two users linked only once."""
     grouped: dict[int, dict[int, list[Any]]] = {}
     for rows in chunks:
+        current, below = None, dict[int, list[Any]]()
         for row in rows:
-            grouped.setdefault(row[parent], {}).setdefault(row[0], row)
+            if row[parent] != current:  # they stand together, mostly
+                current = row[parent]
+                below = grouped.setdefault(current, {})
+            if row[0] not in below:
+                below[row[0]] = row
     return {number: list(below.values()) for number, below in grouped.items()}
 
 

@@ -128,8 +128,8 @@ class Keyset:
         if page.backward:
             kept.reverse()
         return Page(
-            items=tuple(decode(row) for row in kept),
-            keys=tuple((row[-1], row[0]) for row in kept),
+            items=tuple([decode(row) for row in kept]),
+            keys=tuple([(row[-1], row[0]) for row in kept]),
             has_more=len(rows) > page.limit,
             total=total if page.count else None,
         )
