@@ -75,7 +75,7 @@ async def test_the_links_of_a_project(open_door: House, atlas: Atlas, project: s
         if row is None:
             assert each["sample"]["code"] == irregularities.LEAF_WITH_DELETED_DATASET
             assert each["imageDataset"] is None
-            # That it is gone is written down by this very question, maybe before the history is read.
+            # That it is gone, this very question writes down; maybe before it reads the history.
             assert [event["change"] for event in each["history"][1:]] in ([], ["BROKEN"])
         else:
             assert each["history"] == HISTORY
