@@ -12,9 +12,13 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from backends.omero.raw_layout import LONGEST, Cell, Layout, ReadRow, Reference, reader
 from backends.omero.transport import HqlValue, RInt, RTime
 
 CELLS_PER_STEP: Final = 1_500  # read within a millisecond or two, then others have their turn
+
+LAYOUTS: Final = 64  # of rows of one reply that are remembered
+READERS: Final = 4  # that are tried
 
 _HEADER: Final = struct.Struct("<iBB")
 _INT: Final = struct.Struct("<i")
@@ -188,52 +192,91 @@ class _Reader:
         self.types: list[str] = []
         # By the first three bytes of an instance whose type was named before: how to read it.
         self.heads: dict[bytes, tuple[Any, int] | None] = {}
+        self.cells: dict[bytes, Cell] = {}  # likewise, for `raw_layout.py`
+        self.layouts: set[Layout] = set()  # those of rows that were read by cells
+        self.readers: list[ReadRow] = []  # of those that came again
+        self.texts: dict[bytes, str] = {}
 
     def rows(self, rows: list[list[Any]], step: int) -> Iterator[None]:
-        """All of it; the loop over cells stands here, in one function, for speed."""
-        data, values, heads = self.data, self.values, self.heads
-        known, keep = heads.get, values.append
+        """All of it: rows that are laid out like others before at one go, the rest by cells."""
         count, at = self.size(_HEADER.size)
         budget = step
         for _ in range(count):
-            width, at = self.size(at)
-            row: list[Any] = []
-            add = row.append
-            for _ in range(width):
-                head = data[at : at + 3]
-                if head in heads:
-                    fixed = known(head)
-                    if fixed is not None:
-                        unpack, size = fixed
-                        value, tail = unpack(data, at)
-                        at += size
-                    else:
-                        size = data[at + 3]
-                        if size == _LONG_SIZE:
-                            size, at = self.size(at + 3)
-                        else:
-                            at += 4
-                        end = at + size
-                        value = data[at:end].decode()
-                        tail = data[end]
-                        at = end + 1
-                    if tail != _LAST_SLICE:
-                        raise Unreadable("an instance goes on where it should end")
-                    keep(value)
-                    add(value)
-                elif data[at] == _NULL:
-                    at += 1
-                    add(None)
-                else:
-                    value, at = self.instance(at)
-                    add(value)
+            row, at = self._known(at) or self._row(at)
             rows.append(row)
-            budget -= width
+            budget -= len(row)
             if budget <= 0:
                 budget = step
                 yield
-        if at != len(data):
+        if at != len(self.data):
             raise Unreadable("something follows the rows")
+
+    def _known(self, at: int) -> tuple[list[Any], int] | None:
+        """A row of a known layout, and where it ends."""
+        readers = self.readers
+        for number, read in enumerate(readers):
+            try:
+                found = read(self.data, at, self.values, self.texts)
+            except (struct.error, IndexError, UnicodeDecodeError):
+                continue  # it is shorter, or there is something wrong: that is found by cells
+            if found is not None:
+                if number:  # the next one will be alike
+                    readers[number], readers[number - 1] = readers[number - 1], read
+                return found
+        return None
+
+    def _learn_row(self, layout: Layout) -> None:
+        """Remember the layout of a row that came by cells; from the second time on it is known."""
+        if layout in self.layouts:
+            del self.readers[READERS - 1 :]
+            self.readers.append(reader(layout))
+        elif len(self.layouts) < LAYOUTS:
+            self.layouts.add(layout)
+
+    def _row(self, at: int) -> tuple[list[Any], int]:
+        """Any row, and where it ends; the loop over cells stands here, in one function."""
+        data, heads, cells = self.data, self.heads, self.cells
+        known, keep = heads.get, self.values.append
+        width, at = self.size(at)
+        row: list[Any] = []
+        add = row.append
+        layout: list[Cell | Reference | None] = []
+        for _ in range(width):
+            head = data[at : at + 3]
+            if head in heads:
+                layout.append(cells[head])
+                fixed = known(head)
+                if fixed is not None:
+                    unpack, size = fixed
+                    value, tail = unpack(data, at)
+                    at += size
+                else:
+                    size = data[at + 3]
+                    if size == _LONG_SIZE:
+                        size, at = self.size(at + 3)
+                    else:
+                        at += 4
+                    end = at + size
+                    value = data[at:end].decode()
+                    tail = data[end]
+                    at = end + 1
+                if tail != _LAST_SLICE:
+                    raise Unreadable("an instance goes on where it should end")
+                keep(value)
+                add(value)
+            elif data[at] == _NULL:
+                layout.append(None)
+                at += 1
+                add(None)
+            else:
+                marker, end = self.size(at)
+                if marker > _INLINE:
+                    layout.append(Reference(data[at:end], marker - 2))
+                value, at = self.instance(at)
+                add(value)
+        if len(layout) == width <= LONGEST:
+            self._learn_row(tuple(layout))
+        return row, at
 
     def size(self, at: int) -> tuple[int, int]:
         """A size and where it ends."""
@@ -291,9 +334,11 @@ class _Reader:
         head = bytes((_INLINE, _TYPE_BY_INDEX, index))
         if type_id == _STRING:
             self.heads[head] = None
+            self.cells[head] = Cell(head, None)
         elif type_id in _FIXED:
             layout = struct.Struct(f"<3x{_FIXED[type_id]}B")
             self.heads[head] = (layout.unpack_from, layout.size)
+            self.cells[head] = Cell(head, _FIXED[type_id])
 
     def content(self, type_id: str, at: int) -> tuple[Any, int]:
         """The slices of an instance as a plain value."""

@@ -35,6 +35,14 @@ SCALARS = st.one_of(TEXTS, LONGS, INTS, TIMES, st.booleans(), DOUBLES)
 MAPS = st.dictionaries(st.text(max_size=8), st.none() | SCALARS, max_size=4)
 CELLS = st.one_of(st.none(), SCALARS, MAPS, st.lists(SCALARS, max_size=4))
 ROWS = st.lists(st.lists(CELLS, max_size=6), max_size=8)
+# Rows of a table: few kinds of columns, in which zeros and empty texts are often one instance.
+COLUMNS = st.lists(
+    st.sampled_from([TEXTS, LONGS, INTS, TIMES, st.booleans(), DOUBLES, st.none(), MAPS])
+    | st.sampled_from([st.none() | TEXTS, st.sampled_from([RInt(0), RInt(1)]), st.just("")]),
+    min_size=1,
+    max_size=6,
+)
+TABLES = COLUMNS.flatmap(lambda kinds: st.lists(st.tuples(*kinds), min_size=4, max_size=30))
 PARAMETERS = st.dictionaries(
     st.text(max_size=10), st.one_of(SCALARS, st.lists(SCALARS, max_size=300)), max_size=4
 )
@@ -117,6 +125,59 @@ def test_what_ice_writes_is_read_as_the_generated_classes_read_it(
     mine = read(wire.invoke(raw.request("select 1", {})))
     theirs = typed.plain_rows(wire.proxy.projection("select 1", None))
     assert types_of(mine) == types_of(theirs)
+
+
+@settings(max_examples=300, deadline=None)
+@given(rows=TABLES, data=st.data())
+def test_rows_of_few_layouts_are_read_likewise_even_if_tampered_with(
+    wire: Wire, rows: list[tuple[Any, ...]], data: Any
+) -> None:
+    wire.answer = [[wrapped(cell) for cell in row] for row in rows]
+    reply = wire.invoke(raw.request("select 1", {}))
+    assert types_of(read(reply)) == types_of(typed.plain_rows(wire.proxy.projection("s", None)))
+    broken = bytearray(reply)
+    at = data.draw(st.integers(len(reply) // 2, len(reply) - 1))
+    broken[at] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(reply) - 1))
+    with pytest.raises(raw.Unreadable):
+        read(reply[:cut])
+    assert outcome(bytes(broken), by_cells=False) == outcome(bytes(broken), by_cells=True)
+
+
+def outcome(reply: bytes, *, by_cells: bool) -> Any:
+    """What is read of a reply, or that it cannot be read."""
+    reader = raw._Reader
+    known = reader._known
+    if by_cells:
+        reader._known = lambda _self, _at: None  # type: ignore[method-assign]
+    try:
+        return types_of(read(reply))
+    except raw.Unreadable:
+        return "unreadable"
+    finally:
+        reader._known = known  # type: ignore[method-assign]
+
+
+def test_rows_that_come_again_are_read_at_one_go(wire: Wire, monkeypatch: Any) -> None:
+    zero = wire_types.rint(0)
+    wire.answer = [
+        [wire_types.rlong(number), zero if number % 3 else wire_types.rint(number), None,
+         wire_types.rstring(f"text {number}")]
+        for number in range(1, 301)
+    ]  # fmt: skip
+    by_cells = []
+    one = raw._Reader._row
+
+    def counted(self: Any, at: int) -> Any:
+        by_cells.append(at)
+        return one(self, at)
+
+    monkeypatch.setattr(raw._Reader, "_row", counted)
+    rows = read(wire.invoke(raw.request("select 1", {})))
+    assert rows == [
+        [number, 0 if number % 3 else number, None, f"text {number}"] for number in range(1, 301)
+    ]
+    assert len(by_cells) < 10
 
 
 @settings(max_examples=300, deadline=None)
