@@ -15,6 +15,7 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -118,8 +119,20 @@ def _export(pipe: Connection, folder: str, frozen: list[Frozen], format_: Export
         shelf = Shelf(Folder(SecretStr(folder)))
         stored = asyncio.run(shelf.export(each, format_, Division(b"{}", ("train", "test"), parts)))
         seconds, size = time.perf_counter() - started, stored.size
-        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        peaks.append(_peak())
     pipe.send((*peaks, seconds, size))
+
+
+def _peak() -> float:
+    """Return the most memory that this process has held, in megabytes.
+
+    `getrusage` would tell that of the process which started this one, if that was larger.
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    line = next(each for each in status.read_text().splitlines() if each.startswith("VmHWM"))
+    return float(line.split()[1]) / 1024
 
 
 if __name__ == "__main__":
