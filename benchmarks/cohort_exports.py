@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import resource
 import sys
 import tempfile
 import time
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import orjson
 from pydantic import SecretStr
 
 from backends.folder import Folder, HashingFile
+from benchmarks.memory import peak
 from resolvers.cohorts.columns import Column, ColumnType, table
 from resolvers.cohorts.exports.table import Facts
 from resolvers.cohorts.rows import line_of
@@ -119,20 +118,8 @@ def _export(pipe: Connection, folder: str, frozen: list[Frozen], format_: Export
         shelf = Shelf(Folder(SecretStr(folder)))
         stored = asyncio.run(shelf.export(each, format_, Division(b"{}", ("train", "test"), parts)))
         seconds, size = time.perf_counter() - started, stored.size
-        peaks.append(_peak())
+        peaks.append(peak())
     pipe.send((*peaks, seconds, size))
-
-
-def _peak() -> float:
-    """Return the most memory that this process has held, in megabytes.
-
-    `getrusage` would tell that of the process which started this one, if that was larger.
-    """
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    line = next(each for each in status.read_text().splitlines() if each.startswith("VmHWM"))
-    return float(line.split()[1]) / 1024
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import multiprocessing
-import resource
 import time
 from multiprocessing.connection import Connection
 
@@ -21,6 +20,7 @@ from backends.lane import Call, Lane
 from backends.openbis.client import Count, OpenbisClient
 from backends.openbis.transport import HttpTransport
 from backends.records import Kind
+from benchmarks.memory import resident
 
 REQUESTS = 10_000
 VIEWERS = 200
@@ -69,8 +69,7 @@ async def _measure(port: int, requests: int) -> tuple[list[tuple[int, int, float
         await asyncio.gather(*(_view(client, number, step // VIEWERS) for number in range(VIEWERS)))
         seconds += time.perf_counter() - started
         gc.collect()
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        rows.append((done, len(gc.get_objects()), memory))
+        rows.append((done, len(gc.get_objects()), resident()))
     await client.aclose()
     return rows, seconds
 

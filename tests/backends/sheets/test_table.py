@@ -54,13 +54,14 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 READ = """
-import resource, sys
+import sys
 from pathlib import Path
 from backends.sheets.table import read_table
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+from benchmarks.memory import peak
+before = peak()
 faults = []
 read_table(Path(sys.argv[1]), ",", faults)
-grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+grown = round((peak() - before) * 1024)
 print(grown, faults[0].message)
 """
 
