@@ -177,7 +177,13 @@ def serve(
     def work() -> int:
         ready = f"omnibis is ready at {server.address_of(listener)}/graphql"
         try:
-            _serve(application or build(), listener, settings, lambda: typer.echo(ready))
+            _serve(
+                application or build(),
+                listener,
+                settings,
+                lambda: typer.echo(ready),
+                shared=workers > 1,
+            )
         except typer.Exit as stopped:
             return stopped.exit_code
         return 0
@@ -281,7 +287,9 @@ def _settings(**given: Any) -> Any:
         _stop(str(error))
 
 
-def _serve(application: Any, listener: Any, settings: Any, on_started: Any) -> None:
+def _serve(
+    application: Any, listener: Any, settings: Any, on_started: Any, *, shared: bool = False
+) -> None:
     from api import server  # noqa: PLC0415
     from api.observe import configure_logging  # noqa: PLC0415
 
@@ -293,6 +301,7 @@ def _serve(application: Any, listener: Any, settings: Any, on_started: Any) -> N
         drain_seconds=settings.drain_seconds,
         on_started=on_started,
         limits=settings.limits,
+        shared=shared,
     )
 
 

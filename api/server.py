@@ -15,13 +15,15 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from api.accepting import Acceptor
 from api.drain import Drain
 from api.limits import Limits
 from api.patience import patient_protocol
@@ -87,23 +89,41 @@ class _Server(uvicorn.Server):
     """A uvicorn server that drains, and tells when it has started."""
 
     def __init__(
-        self, config: uvicorn.Config, drain: Drain, on_started: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        drain: Drain,
+        on_started: Callable[[], None],
+        *,
+        shared: bool = False,
     ) -> None:
         super().__init__(config)
+        self._shared = shared
         self._drain = drain
         self._on_started = on_started
         self._open_until = 0.0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell."""
-        await super().startup(sockets)
+        await super().startup([] if self._shared else sockets)
         if self.started:
+            if self._shared:
+                self.servers = [self._accept_from(each) for each in sockets or ()]
             # What lives as long as the process (schema, embedded data) is not walked through at
             # each collection.
             gc.collect()
             gc.freeze()
             gc.set_threshold(*COLLECT_AFTER)
             self._on_started()
+
+    def _accept_from(self, listener: socket.socket) -> Any:
+        protocol: Any = self.config.http_protocol_class
+        make = partial(
+            protocol,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        return Acceptor(listener, make, lambda: len(self.server_state.connections))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain at the first signal, leave at the second; neither is an error of ours."""
@@ -128,6 +148,7 @@ def run(
     drain_seconds: float,
     on_started: Callable[[], None],
     limits: Limits | None = None,
+    shared: bool = False,
 ) -> None:
     """Serve until a signal comes.
 
@@ -139,6 +160,7 @@ def run(
         on_started: called once requests are taken.
         limits: how long slow clients are waited for, how many connections there may be, and how
             long a message by WebSocket.
+        shared: whether other processes take connections from the socket, too.
     """
     limits = limits or Limits()
     config = uvicorn.Config(
@@ -158,7 +180,7 @@ def run(
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=max(1, round(drain_seconds - NOTICE)),
     )
-    server = _Server(config, drain, on_started)
+    server = _Server(config, drain, on_started, shared=shared)
     thresholds = gc.get_threshold()
     try:
         server.run(sockets=[listener])

@@ -122,10 +122,17 @@ def replayed() -> Any:
     return application()
 
 
-def serve(listener: socket.socket, megabytes: int) -> int:
+def serve(listener: socket.socket, megabytes: int, *, shared: bool) -> int:
     """Serve until the signal, as one of the workers."""
     app = application(megabytes)
-    server.run(app, listener, drain=app.state.drain, drain_seconds=1, on_started=lambda: None)
+    server.run(
+        app,
+        listener,
+        drain=app.state.drain,
+        drain_seconds=1,
+        on_started=lambda: None,
+        shared=shared,
+    )
     return 0
 
 
@@ -150,7 +157,9 @@ def main() -> None:
     listener = server.take_port("127.0.0.1", 0)
     print(server.address_of(listener), flush=True)
     threading.Thread(target=listen, daemon=True).start()
-    sys.exit(Workers(given.workers, lambda: serve(listener, megabytes)).run())
+    sys.exit(
+        Workers(given.workers, lambda: serve(listener, megabytes, shared=given.workers > 1)).run()
+    )
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from backends.demo.study import build_world
 from tests.command import PATIENCE, served
 from tests.serving import serve
 
+UNDER_WAY = "omnibis_requests_under_way"
 # Each worker says its number, then waits for the signal that ends it.
 SERVING = """
 import os, signal, sys
@@ -97,8 +99,8 @@ def test_workers_that_do_not_start_end_the_server() -> None:
     assert "as it started; stopping." in done.stderr
 
 
-def metric(address: str, name: str) -> float:
-    text = httpx.get(f"{address}/metrics", timeout=PATIENCE).text
+def metric(address: str, name: str, get: Callable[..., httpx.Response] = httpx.get) -> float:
+    text = get(f"{address}/metrics", timeout=PATIENCE).text
     found = [line for line in text.splitlines() if line.startswith(name)]
     assert found, text
     return sum(float(line.split()[-1]) for line in found)
@@ -130,6 +132,15 @@ def test_two_processes_serve_one_port_and_one_that_is_killed_is_replaced(tmp_pat
         workers = children(pid)
         assert len(workers) == 2
         token = asked(server.address, LOGIN)["login"]["token"]
+        before = {worker: descriptors(worker) for worker in workers}
+        held = [socket.create_connection(("127.0.0.1", server.port), PATIENCE) for _ in range(8)]
+        until = time.monotonic() + PATIENCE
+        while sum(map(descriptors, workers)) < sum(before.values()) + len(held):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        assert min(descriptors(each) - before[each] for each in workers) >= 2  # shared out
+        for each in held:
+            each.close()
         # Each connection may come to either: one process' token is as good in the other.
         for _ in range(20):
             told = asked(server.address, "{ projects { totalCount } }", token)
@@ -179,8 +190,10 @@ def test_while_they_stop_nobody_is_left_waiting_at_the_port(tmp_path: Path) -> N
         token = asked(server.address, LOGIN)["login"]["token"]
         faults.latency = 4.0
         running = pool.submit(asked, server.address, "{ projects { totalCount } }", token)
-        while not metric(server.address, "omnibis_requests_under_way"):  # in one of the two
-            time.sleep(0.02)
+        with ExitStack() as stack:  # each worker tells its own: as many ask as come to both
+            clients = [stack.enter_context(httpx.Client()) for _ in range(6)]
+            while not any(metric(server.address, UNDER_WAY, client.get) for client in clients):
+                time.sleep(0.02)
         server.process.send_signal(signal.SIGTERM)
         refused = False
         while not (refused or running.done()):
@@ -192,6 +205,11 @@ def test_while_they_stop_nobody_is_left_waiting_at_the_port(tmp_path: Path) -> N
         assert refused, "before the last request is answered"
         assert running.result()["projects"]["totalCount"] > 0
         assert server.ended()[0] == 0
+
+
+def descriptors(pid: int) -> int:
+    """How many files and connections a process has open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 LOGIN = 'mutation { login(openbis: {username: "steward", password: "demo"}) { token } }'
