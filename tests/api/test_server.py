@@ -25,8 +25,8 @@ def address(
     servers: list[_Server] = []
     original = _Server.__init__
 
-    def remember(self: _Server, *given: Any) -> None:
-        original(self, *given)
+    def remember(self: _Server, *given: Any, **named: Any) -> None:
+        original(self, *given, **named)
         servers.append(self)
 
     monkeypatch.setattr(_Server, "__init__", remember)
