@@ -20,13 +20,22 @@ const WELCOME = `# One question over openBIS and OMERO.
 }
 `;
 
+/** Milliseconds that a question waits for the schema to be asked for at all. */
+const PATIENCE = 10_000;
+
 /** The fetcher that GraphiQL calls; it keeps the schema that GraphiQL reads when it begins. */
 function makeFetcher() {
-  let schema: Promise<GraphQLSchema | null> = Promise.resolve(null);
+  // Until GraphiQL has asked for the schema, which it does by itself; or, should it not, for a while.
+  let begin: (schema: Promise<GraphQLSchema | null> | null) => void = () => {};
+  let schema = new Promise<GraphQLSchema | null>((resolve) => {
+    begin = resolve;
+    setTimeout(() => resolve(null), PATIENCE);
+  });
 
   async function introspect(parameters: Parameters, headers: Record<string, string>): Promise<Answer> {
     const answer = post(parameters, headers);
     schema = answer.then(({ data }) => (data ? buildClientSchema(data as unknown as IntrospectionQuery) : null)).catch(() => null);
+    begin(schema);
     return answer;
   }
 
