@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from backends.fetch import Fetch
 from backends.omero import decode, queries
 from backends.omero.asking import Ask, Scope, together
-from backends.omero.table import Rows, made
+from backends.omero.table import Rows, merged
 from backends.records import ImagingKind, KeyValueRecord, TagRecord
 
 T = TypeVar("T")
@@ -89,14 +89,8 @@ async def tags(ask: Ask, kind: ImagingKind, scope: Scope) -> Mapping[int, tuple[
 
 
 def _merged(chunks: list[Rows], decoded: Callable[[Rows], dict[int, T]]) -> Mapping[int, T]:
-    """All chunks in one; what two chunks both tell of one object is the same."""
-    parts = [made(rows, decoded, decoded) for rows in chunks]
-    if len(parts) == 1:
-        return parts[0]
-    merged: dict[int, T] = {}
-    for part in parts:
-        merged.update(part)
-    return merged
+    """What is decoded of all chunks, in one."""
+    return merged(chunks, decoded, decoded)
 
 
 def _counts(rows: Rows) -> dict[int, int]:

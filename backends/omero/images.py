@@ -22,7 +22,7 @@ from backends.omero.conditions import Clause, padded
 from backends.omero.keyset import IMAGE_SORTS, Keyset, empty
 from backends.omero.predicates import Predicates
 from backends.omero.queries import Projection
-from backends.omero.table import Rows, made
+from backends.omero.table import Rows, merged
 from backends.omero.transport import HqlValue
 from backends.records import ImageRecord
 
@@ -288,13 +288,7 @@ def _decoded(chunks: Sequence[Rows], wanted: frozenset[str], loaded: decode.Face
                 found[row[0]] = decode.image(row, wanted, loaded)
         return found
 
-    parts = [made(rows, ("images", wanted), read, loaded.parts()) for rows in chunks]
-    if len(parts) == 1:
-        return dict(parts[0])
-    images: Images = {}
-    for part in parts:
-        images.update(part)
-    return images
+    return dict(merged(chunks, ("images", wanted), read, loaded.parts()))
 
 
 def _grouped(chunks: Sequence[Rows], *, parent: int) -> dict[int, Rows]:

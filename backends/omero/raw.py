@@ -228,8 +228,10 @@ class _Reader:
     def _learn_row(self, layout: Layout) -> None:
         """Remember the layout of a row that came by cells; from the second time on it is known."""
         if layout in self.layouts:
-            del self.readers[READERS - 1 :]
-            self.readers.append(reader(layout))
+            read = reader(layout)
+            if read not in self.readers:  # else the row has a text too long for it
+                del self.readers[READERS - 1 :]
+                self.readers.append(read)
         elif len(self.layouts) < LAYOUTS:
             self.layouts.add(layout)
 

@@ -6,7 +6,7 @@ return plain lists, of which everything is made anew. Nobody changes the rows of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 MOST: Final = 4  # things that were made of the same rows, for other selections
@@ -42,3 +42,22 @@ def made(rows: Rows, how: Hashable, make: Callable[[Rows], T], parts: tuple[obje
         known = rows.made[how] = (parts, make(rows))
     result: T = known[1]
     return result
+
+
+def merged(
+    chunks: Sequence[Rows],
+    how: Hashable,
+    make: Callable[[Rows], dict[int, T]],
+    parts: tuple[object, ...] = (),
+) -> Mapping[int, T]:
+    """Return what is made of several replies, in one; see `made`.
+
+    What two of them tell of one object is the same.
+    """
+    each = [made(rows, how, make, parts) for rows in chunks]
+    if len(each) == 1:
+        return each[0]
+    together: dict[int, T] = {}
+    for part in each:
+        together.update(part)
+    return together
